@@ -1,0 +1,156 @@
+"""The cost of a chain of layers, one row a layer, with the total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from convlab.cost import flop_count, mac_count, param_count
+from convlab.shape import Shape, check_shape, output_shape
+from convlab.spec import ConvSpec
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+HEADINGS = {
+    "name": "layer",
+    "kind": "kind",
+    "output_shape": "output (N, C, H, W)",
+    "params": "parameters",
+    "macs": "MACs",
+    "flops": "FLOPs",
+    "share": "share of MACs",
+}
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer costs: exact integers, for the whole batch.
+
+    `params` counts parameters, `macs` multiplications with their accumulation, `flops` multiplications plus additions.
+    """
+
+    name: str
+    kind: str
+    output_shape: Shape
+    params: int
+    macs: int
+    flops: int
+
+
+def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
+    """Return the usual name of a layer: standard, grouped, depthwise, pointwise or linear.
+
+    A pointwise layer on a 1×1 image is a linear (fully connected) layer. One group a channel makes a layer
+    depthwise, whatever its kernel.
+
+    >>> layer_kind(ConvSpec(8, 6, 1), (1, 8, 4, 4)), layer_kind(ConvSpec(8, 6, 1), (1, 8, 1, 1))
+    ('pointwise', 'linear')
+    """
+    if spec.groups > 1:
+        return "depthwise" if spec.groups == spec.in_channels else "grouped"
+    if spec.kernel_size == (1, 1):
+        return "linear" if tuple(input_shape[2:]) == (1, 1) else "pointwise"
+    return "standard"
+
+
+class CostTable:
+    """Rows of `LayerCost` and their total: text when printed, a table in Jupyter, a DataFrame on request."""
+
+    def __init__(self, rows: Iterable[LayerCost]):
+        self.rows = tuple(rows)
+
+    @property
+    def total(self) -> LayerCost:
+        """The sum of the rows; its output shape is that of the last layer."""
+        params, macs, flops = (
+            sum(getattr(row, name) for row in self.rows) for name in ("params", "macs", "flops")
+        )
+        return LayerCost("total", "", self.rows[-1].output_shape, params, macs, flops)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the rows, without the total, as a DataFrame; `share` is a layer's share of the MACs, 0 to 1."""
+        return self._frame(self.rows)
+
+    def _frame(self, rows) -> DataFrame:
+        from pandas import DataFrame  # here, so that importing convlab stays fast
+
+        frame = DataFrame([astuple(row) for row in rows], columns=[field.name for field in fields(LayerCost)])
+        return frame.assign(share=[row.macs / self.total.macs for row in rows])
+
+    def _display_frame(self) -> DataFrame:
+        """Return rows and total with readable headings and the numbers still numbers."""
+        return self._frame((*self.rows, self.total)).rename(columns=HEADINGS)
+
+    def __str__(self) -> str:
+        counts = {HEADINGS[name]: "{:,}".format for name in ("params", "macs", "flops")}
+        formats = {**counts, HEADINGS["share"]: "{:.2%}".format}
+        return self._display_frame().to_string(index=False, formatters=formats)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        numbers = [HEADINGS[name] for name in ("params", "macs", "flops", "share")]
+        style = self._display_frame().style.hide(axis="index")
+        style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
+        style = style.format("{:,}", subset=numbers[:3]).format("{:.2%}", subset=numbers[3:])
+        style = style.format(lambda name: name, subset=["layer"], escape="html")
+        style = style.set_table_styles([{"selector": "th, td", "props": "text-align: right"}])
+        style = style.set_properties(subset=["layer", "kind"], **{"text-align": "left"})
+        return style.apply(
+            lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)
+        ).to_html()
+
+
+def named_layers(layers) -> list[tuple[str, ConvSpec]]:
+    """Return `layers` as (name, spec) pairs; a layer without a name is called "layer 1", "layer 2", …
+
+    Raises:
+        TypeError: not a sequence, or an item that is neither a ConvSpec nor a (name, ConvSpec) pair.
+        ValueError: no layer at all.
+    """
+    wanted = "wanted a list of ConvSpec or of (name, ConvSpec) pairs"
+    if isinstance(layers, str | ConvSpec) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers={layers!r} is a {type(layers).__name__}; {wanted}")
+    pairs = []
+    for number, layer in enumerate(layers, 1):
+        is_pair = isinstance(layer, tuple | list) and len(layer) == 2 and isinstance(layer[0], str)
+        name, spec = layer if is_pair else (f"layer {number}", layer)
+        if not isinstance(spec, ConvSpec):
+            raise TypeError(f"layer {number} is {layer!r}; {wanted}")
+        pairs.append((name, spec))
+    if not pairs:
+        raise ValueError(f"layers={layers!r} has no layer; {wanted}")
+    return pairs
+
+
+def cost_table(layers, input_shape: Shape) -> CostTable:
+    """Return what each layer of a chain costs; each layer's input is the output of the one before.
+
+    Args:
+        layers: ConvSpecs or (name, ConvSpec) pairs, in order.
+        input_shape: (N, C, H, W) of the first layer's input.
+
+    Raises:
+        TypeError: something that is no layer, or a shape that holds no integers.
+        ValueError: no layer, a shape of the wrong length, or a layer that does not fit its input; the message
+            names the layer.
+
+    >>> table = cost_table(ConvSpec.separable(3, 256, 5, bias=False), (1, 3, 12, 12))
+    >>> [row.macs for row in table.rows], table.total.macs  # 75 * 64 + 3 * 256 * 64
+    ([4800, 49152], 53952)
+    """
+    pairs, rows, shape = named_layers(layers), [], check_shape(input_shape)
+    for name, spec in pairs:
+        try:
+            out = output_shape(spec, shape)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        kind = layer_kind(spec, shape)
+        rows.append(
+            LayerCost(name, kind, out, param_count(spec), mac_count(spec, shape), flop_count(spec, shape))
+        )
+        shape = out
+    return CostTable(rows)
