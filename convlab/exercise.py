@@ -1,0 +1,213 @@
+"""How an exercise answers: not yet, wrong because …, right.
+
+An `Exercise` runs the learner's answer on a few cases, compares it with the target, and looks for a known mistake
+that explains every result. It never raises for a wrong answer, and it never changes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from html import escape
+from inspect import signature
+from math import isclose
+from numbers import Integral, Real
+from traceback import extract_tb
+
+import numpy as np
+
+COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "right": "#009E73"}
+
+
+@dataclass(frozen=True, repr=False)
+class Reply:
+    """What the learner reads: an outcome ("not yet", "wrong", "right", or a hint's number) and a message."""
+
+    outcome: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{self.outcome.capitalize()}: {self.message}"
+
+    def _repr_html_(self) -> str:
+        colour = COLOURS.get(self.outcome, "#0072B2")
+        text = escape(self.message).replace("\n", "<br>")
+        return (
+            f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">'
+            f"<b>{self.outcome.capitalize()}.</b> {text}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A usual mistake: the function that makes it, and what to tell the learner whose results are the same."""
+
+    why: str
+    makes: Callable
+
+
+def is_number(value) -> bool:
+    """Say whether `value` is one real number; a bool is not."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
+def as_array(value) -> np.ndarray | None:
+    """Return an array, a tensor or nested lists as a numeric array; None for anything else."""
+    try:
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def same_value(given, wanted) -> bool:
+    """Say whether two results are equal: integers exactly, floats to 1 part in 10⁶, arrays in shape and values."""
+    if is_number(wanted):
+        if isinstance(given, np.ndarray) or hasattr(given, "item"):
+            given = given.item() if np.ndim(given) == 0 else None
+        if not is_number(given):
+            return False
+        exact = isinstance(given, Integral) and isinstance(wanted, Integral)
+        return given == wanted if exact else isclose(given, wanted, rel_tol=1e-6)
+    given, wanted = as_array(given), as_array(wanted)
+    return given is not None and given.shape == wanted.shape and np.allclose(given, wanted)
+
+
+def is_fraction_for_integer(given, wanted) -> bool:
+    """Say whether a float was given for a count: right in value, and inexact above 2⁵³."""
+    return isinstance(wanted, Integral) and isinstance(given, Real) and not isinstance(given, Integral)
+
+
+def shown(value) -> str:
+    """Return a value as the learner should read it: numbers with separators, arrays by their shape."""
+    if is_number(value):
+        return f"{value:,}" if isinstance(value, Integral) else f"{value:,.6g}"
+    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+        return f"an array of shape {tuple(value.shape)}"
+    return repr(value)
+
+
+def at_line(function, error) -> str:
+    """Return " at `…`" with the learner's own line in which an error arose, or nothing if it has no source."""
+    own_file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [frame.line for frame in extract_tb(error.__traceback__) if frame.filename == own_file and frame.line]
+    return f" at `{lines[-1]}`" if lines else ""
+
+
+class Exercise:
+    """One question with its target, its cases, the mistakes it knows and its hints.
+
+    Args:
+        target: the function that is right. A question with one number as its answer has a target without arguments.
+        cases: argument tuples on which the learner's function is compared with the target.
+        mistakes: `Mistake`s, the more specific first.
+        hints: from gentle to nearly the answer.
+        takeaway: one sentence for those who are right.
+    """
+
+    def __init__(self, target, mistakes, hints, takeaway, cases=((),)):
+        self.target, self.cases, self.takeaway = target, cases, takeaway
+        self.mistakes, self.hints = mistakes, hints
+
+    def __call__(self, answer) -> Reply:
+        """Return a reply to a number, or to a function with the arguments of the exercise.
+
+        None, `...` and a function that returns one of them are "not yet".
+        """
+        is_function = self.cases != ((),)
+        if answer is None or answer is ...:
+            return Reply("not yet", "Put your answer in place of None and run the cell again.")
+        if is_function and not callable(answer):
+            return Reply("wrong", f"You gave {shown(answer)}. Wanted a function: give its name, without brackets.")
+        if not is_function and not is_number(answer):
+            return Reply("wrong", f"You gave {answer!r}, a {type(answer).__name__}. Wanted one number.")
+        results = []
+        for case in self.cases:
+            try:
+                results.append(answer(*deepcopy(case)) if is_function else answer)
+            except NotImplementedError:
+                results.append(None)
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}{at_line(answer, error)}{self._when(case)}"
+                return Reply("wrong", f"Your function stopped with {what}.")
+        if all(result is None or result is ... for result in results):
+            return Reply("not yet", "Your function returns None so far. Write its body and run the cell again.")
+        return self._judge(results)
+
+    def _judge(self, results) -> Reply:
+        wanted = [self.target(*case) for case in self.cases]
+        right = [same_value(result, target) for result, target in zip(results, wanted, strict=True)]
+        if all(right):
+            for case, result, target in zip(self.cases, results, wanted, strict=True):
+                if case and is_fraction_for_integer(result, target):
+                    return Reply(
+                        "wrong",
+                        f"The value {result!r} is right, but it is a float{self._when(case)}. Wanted the integer "
+                        f"{target}: large floats are not exact. Divide with // instead of /.",
+                    )
+            return Reply("right", self.takeaway)
+        first = right.index(False)
+        if self.cases[first]:
+            message = f"You get {shown(results[first])}{self._when(self.cases[first])}. Wanted {shown(wanted[first])}."
+        else:
+            message = f"You said {shown(results[first])}."
+        for mistake in self.mistakes:
+            made = [mistake.makes(*deepcopy(case)) for case in self.cases]
+            if all(map(same_value, results, made)):
+                return Reply("wrong", f"{message}\n{mistake.why}")
+        return Reply(
+            "wrong",
+            f"{message}\nThis is none of the usual mistakes. A hint may help: add .hint() to the check.",
+        )
+
+    def _when(self, case) -> str:
+        """Return ", for …" with the arguments of a case by name, or nothing for a number."""
+        named = zip(signature(self.target).parameters, map(shown, case), strict=True)
+        return ", for " + ", ".join(f"{name} = {value}" for name, value in named) if case else ""
+
+    def hint(self, level: int | None = None) -> Reply:
+        """Return hint number `level`; without a level, say how many hints there are.
+
+        Raises:
+            ValueError: there is no hint of that number.
+        """
+        count = len(self.hints)
+        if level is None:
+            return Reply(
+                "hints",
+                f"There are {count}, the last one nearly the answer. Ask with hint(1) to hint({count}).",
+            )
+        if level not in range(1, count + 1):
+            raise ValueError(f"hint({level!r}): there is no such hint; wanted a number from 1 to {count}")
+        return Reply(f"hint {level} of {count}", self.hints[level - 1])
+
+
+def on_changed_layer(function, **change):
+    """Return `function` as it is for the same layer with some fields changed."""
+    return lambda spec, *rest: function(replace(spec, **change), *rest)
+
+
+def integers(*sizes):
+    """Return a fixed array of small whole numbers, so that every result is exact and every message repeats."""
+    return np.random.default_rng(sum(sizes)).integers(-4, 5, sizes).astype(float)
+
+
+def predict(guess, value, unit: str) -> Reply:
+    """Compare a guess, made before the work, with the value.
+
+    Args:
+        guess: None as long as there is none; then a number, or a tuple where a shape is asked for.
+        value: what holds.
+        unit: what is counted, such as "multiplications".
+    """
+    if guess is None or guess is ...:
+        return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
+    if same_value(guess, value):
+        return Reply("right", f"It is {shown(value)} {unit}.")
+    if not (is_number(guess) and is_number(value) and guess > 0):
+        return Reply("wrong", f"You said {shown(guess)}. It is {shown(value)} {unit}.")
+    factor = (
+        f"{value / guess:,.3g} times your guess" if value > guess else f"your guess divided by {guess / value:,.3g}"
+    )
+    return Reply("wrong", f"You said {shown(guess)}. It is {shown(value)} {unit}, {factor}.")

@@ -1,0 +1,1 @@
+"""The exercises, one module a lesson: what is right, the mistakes known by name, the hints."""

@@ -1,0 +1,137 @@
+"""The exercises of lesson 02: what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from convlab import cost, shape
+from convlab.exercise import Exercise, Mistake, on_changed_layer
+from convlab.spec import ConvSpec
+
+param_count = Exercise(
+    target=cost.param_count,
+    cases=[
+        (ConvSpec(1, 1, 3, bias=False),),
+        (ConvSpec(3, 6, 11, stride=4, bias=False),),
+        (ConvSpec(3, 6, 11, stride=4),),
+        (ConvSpec(4, 10, (3, 5), padding=1),),
+        (ConvSpec.linear(12, 7),),
+    ],
+    mistakes=[
+        Mistake(
+            "The bias is forgotten: a layer with bias has one more number for each filter.",
+            on_changed_layer(cost.param_count, bias=False),
+        ),
+        Mistake(
+            "The bias is counted for every layer. Look at spec.bias.", on_changed_layer(cost.param_count, bias=True)
+        ),
+        Mistake(
+            "There is one bias for the whole layer in your count. Each filter has its own.",
+            lambda spec: prod(spec.weight_shape) + spec.bias,
+        ),
+        Mistake(
+            "There is a bias for each input channel in your count. There is one for each output channel.",
+            lambda spec: prod(spec.weight_shape) + spec.bias * spec.in_channels,
+        ),
+        Mistake(
+            "The kernel's height is used for both sides. kernel_size is (height, width).",
+            lambda spec: cost.param_count(replace(spec, kernel_size=spec.kernel_size[0])),
+        ),
+        Mistake(
+            "That is one filter. The layer has out_channels of them.",
+            lambda spec: cost.param_count(replace(spec, out_channels=1)),
+        ),
+        Mistake(
+            "The input channels are missing: a filter is as deep as the image.",
+            lambda spec: cost.param_count(replace(spec, in_channels=1)),
+        ),
+    ],
+    hints=[
+        "Count one filter first: it is a box of kernel height × kernel width × in_channels numbers.",
+        "There are out_channels filters. With spec.bias, each has one number more.",
+        "kh, kw = spec.kernel_size, then (kh*kw*spec.in_channels + spec.bias) * spec.out_channels",
+    ],
+    takeaway="The image's size is nowhere in it: the same filters serve every position.",
+)
+
+
+def flops_of(products, per_output):
+    """Return an exercise-shaped function: `per_output(n, bias)` FLOPs for each output number of n products."""
+    return lambda spec, input_shape: per_output(products(spec), spec.bias) * prod(shape.output_shape(spec, input_shape))
+
+
+flop_count = Exercise(
+    target=cost.flop_count,
+    cases=[
+        (ConvSpec(3, 1, 5, bias=False), (1, 3, 12, 12)),
+        (ConvSpec(3, 6, 11, stride=4), (1, 3, 227, 227)),
+        (ConvSpec(3, 6, 11, stride=4, bias=False), (1, 3, 227, 227)),
+        (ConvSpec(5, 4, (3, 2), padding=1), (2, 5, 9, 14)),
+    ],
+    mistakes=[
+        Mistake(
+            "Those are MACs. A FLOP is one multiplication or one addition, so count the additions too.", cost.mac_count
+        ),
+        Mistake("Those are the additions alone. FLOPs are multiplications plus additions.", cost.addition_count),
+        Mistake(
+            "That is 2n for each output number even without bias. There, n products need n − 1 additions.",
+            flops_of(cost.products_per_output, lambda n, bias: 2 * n),
+        ),
+        Mistake(
+            "The bias is forgotten: it is one addition for each output number.",
+            flops_of(cost.products_per_output, lambda n, bias: 2 * n - 1),
+        ),
+        Mistake(
+            "That is 2n + 1 for each output number. n products need n − 1 additions, and a bias makes that n.",
+            flops_of(cost.products_per_output, lambda n, bias: 2 * n + 1),
+        ),
+        Mistake(
+            "That is 2n with no bias and 2n + 1 with one: the −1 is missing.",
+            flops_of(cost.products_per_output, lambda n, bias: 2 * n + bias),
+        ),
+        Mistake(
+            "That counts the positions of the input. The window stops only where the output has a number.",
+            lambda spec, x: (
+                (2 * cost.products_per_output(spec) - 1 + spec.bias) * x[0] * spec.out_channels * x[2] * x[3]
+            ),
+        ),
+        Mistake(
+            "The batch is forgotten: the layer works on each of its N images.",
+            lambda spec, x: cost.flop_count(spec, (1, *x[1:])),
+        ),
+        Mistake(
+            "That is what comes out when the stride is ignored.",
+            on_changed_layer(cost.flop_count, stride=1),
+        ),
+    ],
+    hints=[
+        "Take one output number: n products, where n = kernel height × kernel width × in_channels. How many additions?",
+        "n − 1 additions without bias, n with bias. output_shape(spec, input_shape) gives the output numbers.",
+        "(2*n - 1 + spec.bias) * prod(output_shape(spec, input_shape)), with prod from math.",
+    ],
+    takeaway="2n − 1 FLOPs for each output number without bias, 2n with bias.",
+)
+
+linear_flops = Exercise(
+    target=lambda: cost.flop_count(ConvSpec.linear(4096, 1000), (1, 4096, 1, 1)),
+    mistakes=[
+        Mistake("Those are MACs: one for each weight. FLOPs count the additions too.", lambda: 4096 * 1000),
+        Mistake(
+            "That is without bias. This layer has one, so each output takes one more addition.",
+            lambda: (2 * 4096 - 1) * 1000,
+        ),
+        Mistake("Those are the parameters, biases included.", lambda: 4097 * 1000),
+        Mistake(
+            "That is 2n + 1 for each output: the −1 is missing. n products need n − 1 additions.",
+            lambda: (2 * 4096 + 1) * 1000,
+        ),
+        Mistake("That is one of the 1,000 outputs.", lambda: 2 * 4096),
+    ],
+    hints=[
+        "Each of the 1,000 outputs sums 4,096 products.",
+        "4,096 multiplications, 4,095 additions for the sum, 1 addition for the bias.",
+        "2 · 4,096 · 1,000.",
+    ],
+    takeaway="With bias a fully connected layer takes 2·C·M FLOPs, as the 1×1 convolution on a 1×1 image that it is.",
+)

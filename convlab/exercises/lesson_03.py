@@ -1,0 +1,122 @@
+"""The exercises of lesson 03: grouped convolution."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from convlab import cost
+from convlab.exercise import Exercise, Mistake, integers, on_changed_layer
+from convlab.spec import ConvSpec
+
+mac_count = Exercise(
+    target=cost.mac_count,
+    cases=[
+        (ConvSpec(4, 10, 3), (1, 4, 6, 7)),
+        (ConvSpec(3, 6, 11, stride=4, groups=3), (1, 3, 227, 227)),
+        (ConvSpec(8, 6, 1, groups=2), (1, 8, 1, 1)),
+        (ConvSpec(12, 20, (3, 2), padding=1, groups=4), (3, 12, 9, 14)),
+    ],
+    mistakes=[
+        Mistake(
+            "That is what comes out when the groups are ignored: each filter sees C/g channels, not all C.",
+            on_changed_layer(cost.mac_count, groups=1),
+        ),
+        Mistake(
+            "The groups are applied twice. A filter sees C/g channels, and there are still M filters in all.",
+            lambda spec, x: cost.mac_count(spec, x) // spec.groups,
+        ),
+        Mistake(
+            "That multiplies by the groups. Grouping takes connections away, so it divides.",
+            lambda spec, x: cost.mac_count(replace(spec, groups=1), x) * spec.groups,
+        ),
+        Mistake("Those are FLOPs. One MAC is one multiplication with its accumulation.", cost.flop_count),
+        Mistake(
+            "The batch is forgotten: the layer works on each of its N images.",
+            lambda spec, x: cost.mac_count(spec, (1, *x[1:])),
+        ),
+        Mistake("That is what comes out when the stride is ignored.", on_changed_layer(cost.mac_count, stride=1)),
+        Mistake(
+            "Those are the weights. Each of them works at every output position.",
+            lambda spec, x: prod(spec.weight_shape),
+        ),
+    ],
+    hints=[
+        "One output number sums over the channels that its filter sees. How many are they, with g groups?",
+        "C/g channels, so (C/g)·K·K products for each output number; spec.weight_shape holds the same three numbers.",
+        "prod(spec.weight_shape[1:]) * prod(output_shape(spec, input_shape))",
+    ],
+    takeaway="Grouping divides the MACs by g: each filter sees C/g channels, and the output stays as large as before.",
+)
+
+
+def true_mask(spec):
+    """Return the M×C matrix that is True where output channel m has a kernel for input channel c."""
+    blocks = np.eye(spec.groups, dtype=bool)
+    return np.kron(blocks, np.ones((spec.out_channels // spec.groups, spec.in_channels // spec.groups), dtype=bool))
+
+
+weight_mask = Exercise(
+    target=true_mask,
+    cases=[
+        (ConvSpec(8, 6, 1, groups=2),),
+        (ConvSpec(4, 6, 3),),
+        (ConvSpec(3, 6, 3, groups=3),),
+        (ConvSpec(6, 9, 3, groups=3),),
+    ],
+    mistakes=[
+        Mistake(
+            "That is what comes out when the groups are ignored: every output sees every input.",
+            lambda spec: np.ones((spec.out_channels, spec.in_channels)),
+        ),
+        Mistake(
+            "Rows and columns are swapped: rows are output channels, columns are input channels.",
+            lambda spec: true_mask(spec).T,
+        ),
+        Mistake(
+            "That deals the channels out in turn. Groups are neighbours: the first C/g inputs, then the next C/g.",
+            lambda spec: (
+                np.subtract.outer(np.arange(spec.out_channels), np.arange(spec.in_channels)) % spec.groups == 0
+            ),
+        ),
+        Mistake("That is the opposite: True where a filter does not look.", lambda spec: ~true_mask(spec)),
+        Mistake(
+            "That is a diagonal. In a group, each output sees all C/g inputs.",
+            lambda spec: np.eye(spec.out_channels, spec.in_channels, dtype=bool),
+        ),
+    ],
+    hints=[
+        "Which group does output channel m belong to, if each group has M/g outputs in a row? And input channel c?",
+        "Output m is in group m // (M // g), input c in group c // (C // g).",
+        "True where the two group numbers are equal; compare a column of M numbers with a row of C numbers.",
+    ],
+    takeaway="A grouped layer is a standard layer whose weight matrix is zero outside g blocks.",
+)
+
+channel_shuffle = Exercise(
+    target=lambda x, groups: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
+    cases=[(np.arange(6.0).reshape(6, 1, 1), 2), (np.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
+    mistakes=[
+        Mistake("Nothing has moved.", lambda x, groups: x),
+        Mistake(
+            "The two axes are cut the wrong way round: there are `groups` groups of C/g channels, not C/g of `groups`.",
+            lambda x, groups: x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
+        ),
+        Mistake(
+            "That turns the order round. Take the first channel of each group, then the second of each.",
+            lambda x, groups: x[::-1],
+        ),
+        Mistake(
+            "That moves whole groups. The channels of each group have to end up in different groups.",
+            lambda x, groups: np.roll(x, len(x) // groups, axis=0),
+        ),
+    ],
+    hints=[
+        "The new order takes the first channel of each group, then the second of each group, and so on.",
+        "Give the channels two axes, (groups, C // groups). Which two axes have to change places?",
+        "x.reshape(groups, C // groups, H, W).swapaxes(0, 1).reshape(C, H, W)",
+    ],
+    takeaway="Reshape, swap, reshape back: it costs no MAC, and the next layer's groups each see all of this layer's.",
+)

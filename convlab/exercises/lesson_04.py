@@ -1,0 +1,134 @@
+"""The exercises of lesson 04: depthwise-separable convolution."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convlab import cost
+from convlab.exercise import Exercise, Mistake, integers
+from convlab.spec import ConvSpec
+
+
+def true_share(out_channels, kernel_size):
+    """Return separable MACs over standard MACs, both counted, for 3 input channels on one window."""
+    standard, image = ConvSpec(3, out_channels, kernel_size), (1, 3, kernel_size, kernel_size)
+    depthwise, pointwise = ConvSpec.separable(3, out_channels, kernel_size)
+    separable = cost.mac_count(depthwise, image) + cost.mac_count(pointwise, (1, 3, 1, 1))
+    return separable / cost.mac_count(standard, image)
+
+
+separable_share = Exercise(
+    target=true_share,
+    cases=[(256, 5), (16, 3), (6, 11), (1000, 7)],
+    mistakes=[
+        Mistake(
+            "That is the inverse, standard over separable. The share is separable over standard.",
+            lambda m, k: 1 / true_share(m, k),
+        ),
+        Mistake(
+            "That is M/(K² + M), which a published text gives for standard over separable. A factor K² is lost there.",
+            lambda m, k: m / (k**2 + m),
+        ),
+        Mistake("That is (K² + M)/M: a factor K² is missing below the line.", lambda m, k: (k**2 + m) / m),
+        Mistake("That is the depthwise step alone.", lambda m, k: 1 / m),
+        Mistake("That is the pointwise step alone.", lambda m, k: 1 / k**2),
+        Mistake("The kernel is a square: 1/K² in place of 1/K.", lambda m, k: 1 / m + 1 / k),
+        Mistake(
+            "The two shares are added, not multiplied: one step is done after the other.", lambda m, k: 1 / m / k**2
+        ),
+        Mistake("That is in percent. Wanted a share from 0 to 1.", lambda m, k: 100 * true_share(m, k)),
+    ],
+    hints=[
+        "Write both costs with C, M, K, H and W, and divide. What cancels?",
+        "(C·K²·H·W + C·M·H·W) / (C·M·K²·H·W): C, H and W cancel.",
+        "1/M + 1/K².",
+    ],
+    takeaway="1/M from the depthwise step, 1/K² from the pointwise step; the input channels do not matter.",
+)
+
+
+def multiplied_macs(depthwise_outputs=6, pointwise_inputs=6):
+    """Return the MACs of the two steps at 55×55 positions: kernels of 11×11, then 6 filters of 1×1."""
+    return 55 * 55 * (depthwise_outputs * 11 * 11 + pointwise_inputs * 6)
+
+
+def multiplied_separable_macs():
+    """Return the MACs of the 227×227×3 layer made separable with depth multiplier 2, by convlab.cost."""
+    depthwise, pointwise = ConvSpec.separable(3, 6, 11, stride=4, multiplier=2)
+    return cost.mac_count(depthwise, (1, 3, 227, 227)) + cost.mac_count(pointwise, (1, 6, 55, 55))
+
+
+separable_macs = Exercise(
+    target=multiplied_separable_macs,
+    mistakes=[
+        Mistake(
+            "That is the depthwise step alone. The pointwise step mixes its 6 channels.", lambda: 6 * 121 * 55 * 55
+        ),
+        Mistake("That is the pointwise step alone.", lambda: 6 * 6 * 55 * 55),
+        Mistake(
+            "That is with depth multiplier 1. Here each input channel has two kernels.", lambda: multiplied_macs(3, 3)
+        ),
+        Mistake(
+            "The pointwise step is counted with 3 inputs. The depthwise step hands it 3·2 channels.",
+            lambda: multiplied_macs(6, 3),
+        ),
+        Mistake("The depthwise step has 3·2 kernels, two for each channel, not 3.", lambda: multiplied_macs(3, 6)),
+        Mistake(
+            "Each depthwise kernel is counted on all 3 channels. It looks at one.",
+            lambda: 55 * 55 * (6 * 3 * 121 + 6 * 6),
+        ),
+        Mistake("That is the standard layer.", lambda: 55 * 55 * 6 * 3 * 121),
+        Mistake(
+            "Those are FLOPs, or twice the MACs. One MAC is one multiplication with its accumulation.",
+            lambda: 2 * multiplied_macs(),
+        ),
+        Mistake(
+            "Those are the weights. Each of them works at 55×55 positions.",
+            lambda: 6 * 121 + 36,
+        ),
+        Mistake(
+            "The stride is ignored: it belongs to the depthwise step, and leaves 55×55 positions, not 217×217.",
+            lambda: 217 * 217 * (6 * 121 + 36),
+        ),
+    ],
+    hints=[
+        "Two layers: depthwise 3 → 6 (two 11×11 kernels for each channel) with stride 4, then pointwise 6 → 6.",
+        "At each of the 55×55 positions: 6·121 products in the first step, 6·6 in the second.",
+        "(726 + 36) · 3,025.",
+    ],
+    takeaway="Twice the kernels, nearly twice the MACs: almost all the work of this layer is in the depthwise step.",
+)
+
+merged_kernel = Exercise(
+    target=lambda depthwise, pointwise: pointwise * depthwise[:, 0],
+    cases=[
+        (integers(1, 1, 3, 3), integers(2, 1, 1, 1)),
+        (integers(3, 1, 2, 3), integers(4, 3, 1, 1)),
+        (integers(5, 1, 3, 2), integers(2, 5, 1, 1)),
+    ],
+    mistakes=[
+        Mistake(
+            "That sums over the input channels. The merged kernel keeps them: the convolution does the sum.",
+            lambda d, p: (p * d[:, 0]).sum(axis=1, keepdims=True),
+        ),
+        Mistake("That sums over the input channels, and drops their axis.", lambda d, p: (p * d[:, 0]).sum(axis=1)),
+        Mistake(
+            "The first two axes are swapped: PyTorch's order is (M, C, K, K).",
+            lambda d, p: (p * d[:, 0]).swapaxes(0, 1),
+        ),
+        Mistake(
+            "That is the sum of the two weights. One is applied after the other, so they multiply.",
+            lambda d, p: p + d[:, 0],
+        ),
+        Mistake(
+            "That repeats the depthwise kernels without the weights of the pointwise step.",
+            lambda d, p: np.broadcast_to(d[:, 0], (len(p), *d[:, 0].shape)),
+        ),
+    ],
+    hints=[
+        "Follow one input number to one output number: it is weighed by D[c], then by P[m, c].",
+        "W[m, c, u, v] = P[m, c] · D[c, u, v], of shape (M, C, K, K).",
+        "pointwise has shape (M, C, 1, 1) and depthwise[:, 0] has (C, K, K): their product broadcasts.",
+    ],
+    takeaway="For one input channel, the M kernels are multiples of one kernel: a matrix of rank 1.",
+)
