@@ -104,11 +104,12 @@ class Exercise:
         mistakes: `Mistake`s, the more specific first.
         hints: from gentle to nearly the answer.
         takeaway: one sentence for those who are right.
+        view: turns a result into the matrix that `draw` shows, where the result is no matrix itself.
     """
 
-    def __init__(self, target, mistakes, hints, takeaway, cases=((),)):
+    def __init__(self, target, mistakes, hints, takeaway, cases=((),), view=lambda result: result):
         self.target, self.cases, self.takeaway = target, cases, takeaway
-        self.mistakes, self.hints = mistakes, hints
+        self.mistakes, self.hints, self.view = mistakes, hints, view
 
     def __call__(self, answer) -> Reply:
         """Return a reply to a number, or to a function with the arguments of the exercise.
@@ -165,6 +166,22 @@ class Exercise:
         """Return ", for …" with the arguments of a case by name, or nothing for a number."""
         named = zip(signature(self.target).parameters, map(shown, case), strict=True)
         return ", for " + ", ".join(f"{name} = {value}" for name, value in named) if case else ""
+
+    def draw(self, answer):
+        """Return a picture of the target and, beside it, of the learner's result, both for the first case.
+
+        What is not there yet, stops with an error or is no matrix is drawn as an empty frame: `check` says why.
+        """
+        from convlab.draw import MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
+
+        target = self.view(self.target(*self.cases[0]))
+        try:
+            mine = as_array(self.view(as_array(answer(*deepcopy(self.cases[0])))))
+        except Exception:
+            mine = None
+        if mine is not None and mine.ndim != 2:
+            mine = None
+        return show(draw_mask, MaskPanel("target", target), MaskPanel("yours", mine, target))
 
     def hint(self, level: int | None = None) -> Reply:
         """Return hint number `level`; without a level, say how many hints there are.

@@ -124,6 +124,7 @@ conv2d = Exercise(
         "The window of output (i, j) starts in row i·stride and column j·stride. Height and width differ.",
         "out[m, i, j] = (image[:, i*stride:i*stride + kh, j*stride:j*stride + kw] * kernels[m]).sum()",
     ],
+    view=lambda output: output[0],
     takeaway="One filter, one output channel; one position, one number; all channels and all taps are summed.",
 )
 

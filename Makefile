@@ -1,0 +1,43 @@
+# make lab        opens the course
+# make test       checks everything: format, lint, tests, docstring examples, every notebook cell
+# make notebooks  runs every notebook again and stores its outputs
+#
+# PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to the one pip call, as in
+# make lab PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+BIN = .venv/bin
+INSTALLED = .venv/installed
+
+# The layers are small: more threads only compete with the second test process.
+ONE_THREAD = OMP_NUM_THREADS=1
+
+.PHONY: lab test notebooks
+
+lab: $(INSTALLED)
+	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
+
+# loadfile: a notebook's cells share a kernel, so one process runs them all.
+test: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile
+
+# An unchanged notebook must give an unchanged file: no times, and of the metadata only what a reader set.
+notebooks: $(INSTALLED)
+	$(BIN)/ruff format notebooks
+	$(ONE_THREAD) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.timeout=120 \
+		--ClearMetadataPreprocessor.enabled=True \
+		--ClearMetadataPreprocessor.preserve_cell_metadata_mask="{'tags', 'jupyter'}" \
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask="{'kernelspec', ('language_info', 'name')}" \
+		notebooks/*.ipynb
+
+# The stamp is older than these two files when either has changed, and then pip runs again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("convlab needs Python 3.11 or later, and $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[lessons,test]'
+	@touch $(INSTALLED)
