@@ -5,7 +5,7 @@ from convlab.exercises.lesson_00 import filter_multiplications, multiplications
 from convlab.exercises.lesson_01 import conv2d, missing_padding, output_size
 from convlab.exercises.lesson_02 import flop_count, linear_flops, param_count
 from convlab.exercises.lesson_03 import channel_shuffle, mac_count, weight_mask
-from convlab.exercises.lesson_04 import merged_kernel, separable_macs, separable_share
+from convlab.exercises.lesson_04 import merged_kernel, separable_macs, separable_saving
 
 __all__ = [
     "channel_shuffle",
@@ -21,6 +21,6 @@ __all__ = [
     "param_count",
     "predict",
     "separable_macs",
-    "separable_share",
+    "separable_saving",
     "weight_mask",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEADINGS = {
     "name": "layer",
     "kind": "kind",
-    "output_shape": "output (N, C, H, W)",
+    "output_shape": "output shape",
     "params": "parameters",
     "macs": "MACs",
     "flops": "FLOPs",
@@ -65,9 +65,7 @@ class CostTable:
     @property
     def total(self) -> LayerCost:
         """The sum of the rows; its output shape is that of the last layer."""
-        params, macs, flops = (
-            sum(getattr(row, name) for row in self.rows) for name in ("params", "macs", "flops")
-        )
+        params, macs, flops = (sum(getattr(row, name) for row in self.rows) for name in ("params", "macs", "flops"))
         return LayerCost("total", "", self.rows[-1].output_shape, params, macs, flops)
 
     def to_pandas(self) -> DataFrame:
@@ -97,11 +95,9 @@ class CostTable:
         style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
         style = style.format("{:,}", subset=numbers[:3]).format("{:.2%}", subset=numbers[3:])
         style = style.format(lambda name: name, subset=["layer"], escape="html")
-        style = style.set_table_styles([{"selector": "th, td", "props": "text-align: right"}])
+        style = style.set_table_styles([{"selector": "th, td", "props": "text-align: right; white-space: nowrap"}])
         style = style.set_properties(subset=["layer", "kind"], **{"text-align": "left"})
-        return style.apply(
-            lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)
-        ).to_html()
+        return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
 
 
 def named_layers(layers) -> list[tuple[str, ConvSpec]]:
@@ -149,8 +145,6 @@ def cost_table(layers, input_shape: Shape) -> CostTable:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         kind = layer_kind(spec, shape)
-        rows.append(
-            LayerCost(name, kind, out, param_count(spec), mac_count(spec, shape), flop_count(spec, shape))
-        )
+        rows.append(LayerCost(name, kind, out, param_count(spec), mac_count(spec, shape), flop_count(spec, shape)))
         shape = out
     return CostTable(rows)

@@ -7,43 +7,61 @@ import numpy as np
 from convlab import cost
 from convlab.exercise import Exercise, Mistake, integers
 from convlab.spec import ConvSpec
+from convlab.table import cost_table
 
 
-def true_share(out_channels, kernel_size):
-    """Return separable MACs over standard MACs, both counted, for 3 input channels on one window."""
-    standard, image = ConvSpec(3, out_channels, kernel_size), (1, 3, kernel_size, kernel_size)
-    depthwise, pointwise = ConvSpec.separable(3, out_channels, kernel_size)
-    separable = cost.mac_count(depthwise, image) + cost.mac_count(pointwise, (1, 3, 1, 1))
-    return separable / cost.mac_count(standard, image)
+def true_saving(out_channels, kernel_size, multiplier):
+    """Return standard MACs over separable MACs, both counted, for 3 input channels and one window."""
+    image = (1, 3, kernel_size, kernel_size)
+    separable = cost_table(ConvSpec.separable(3, out_channels, kernel_size, multiplier=multiplier), image)
+    return cost.mac_count(ConvSpec(3, out_channels, kernel_size), image) / separable.total.macs
 
 
-separable_share = Exercise(
-    target=true_share,
-    cases=[(256, 5), (16, 3), (6, 11), (1000, 7)],
+separable_saving = Exercise(
+    target=true_saving,
+    cases=[(256, 5, 1), (16, 3, 1), (6, 11, 2), (1000, 7, 4)],
     mistakes=[
         Mistake(
-            "That is the inverse, standard over separable. The share is separable over standard.",
-            lambda m, k: 1 / true_share(m, k),
+            "That is the inverse, separable over standard. A saving of 5 means a fifth of the work.",
+            lambda m, k, factor: 1 / true_saving(m, k, factor),
         ),
         Mistake(
-            "That is M/(K² + M), which a published text gives for standard over separable. A factor K² is lost there.",
-            lambda m, k: m / (k**2 + m),
+            "The multiplier is ignored. With m kernels for each channel, both steps do m times the work.",
+            lambda m, k, factor: true_saving(m, k, 1),
         ),
-        Mistake("That is (K² + M)/M: a factor K² is missing below the line.", lambda m, k: (k**2 + m) / m),
-        Mistake("That is the depthwise step alone.", lambda m, k: 1 / m),
-        Mistake("That is the pointwise step alone.", lambda m, k: 1 / k**2),
-        Mistake("The kernel is a square: 1/K² in place of 1/K.", lambda m, k: 1 / m + 1 / k),
         Mistake(
-            "The two shares are added, not multiplied: one step is done after the other.", lambda m, k: 1 / m / k**2
+            "That multiplies by the multiplier. More kernels for each channel mean more work, so less is saved.",
+            lambda m, k, factor: true_saving(m, k, 1) * factor,
         ),
-        Mistake("That is in percent. Wanted a share from 0 to 1.", lambda m, k: 100 * true_share(m, k)),
+        Mistake(
+            "The multiplier is in the depthwise step alone. The pointwise step then mixes m·C channels.",
+            lambda m, k, factor: 1 / (factor / m + 1 / k**2),
+        ),
+        Mistake(
+            "The multiplier is in the pointwise step alone. The depthwise step has m·C kernels.",
+            lambda m, k, factor: 1 / (1 / m + factor / k**2),
+        ),
+        Mistake(
+            "That is D2's M/(K² + M), over m: a factor K² is lost in it.",
+            lambda m, k, factor: m / (k**2 + m) / factor,
+        ),
+        Mistake("That is D2's M/(K² + M): a factor K² is lost in it.", lambda m, k, factor: m / (k**2 + m)),
+        Mistake("That is the ceiling K². The depthwise step costs something too.", lambda m, k, factor: k**2),
+        Mistake(
+            "That is the ceiling K²/m. The depthwise step costs something too.", lambda m, k, factor: k**2 / factor
+        ),
+        Mistake(
+            "The kernel is a square: K² in place of K.",
+            lambda m, k, factor: k * m / (factor * (k + m)),
+        ),
+        Mistake("That adds the savings of both steps. Their shares add up.", lambda m, k, factor: (m + k**2) / factor),
     ],
     hints=[
-        "Write both costs with C, M, K, H and W, and divide. What cancels?",
-        "(C·K²·H·W + C·M·H·W) / (C·M·K²·H·W): C, H and W cancel.",
-        "1/M + 1/K².",
+        "Start from the share, separable over standard. The saving is its inverse.",
+        "The share is m·(1/M + 1/K²).",
+        "K²·M / (m·(K² + M)).",
     ],
-    takeaway="1/M from the depthwise step, 1/K² from the pointwise step; the input channels do not matter.",
+    takeaway="K²·M / (m·(K² + M)): below K²/m, however many filters the layer has.",
 )
 
 
