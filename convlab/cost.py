@@ -17,7 +17,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from convlab.shape import Shape, check_spec, output_shape
+from convlab.shape import Shape, check_shape, check_spec, output_shape
 from convlab.spec import ConvSpec, exact_int
 
 
@@ -114,8 +114,8 @@ def memory_bytes(spec: ConvSpec, input_shape: Shape, item_bytes: int = 4) -> Mem
     MemoryBytes(input_bytes=1728, weight_bytes=76800, output_bytes=65536)
     """
     item_bytes = exact_int("item_bytes", item_bytes, 1)
-    output = prod(output_shape(spec, input_shape))
-    return MemoryBytes(prod(input_shape) * item_bytes, param_count(spec) * item_bytes, output * item_bytes)
+    numbers = prod(check_shape(input_shape)), param_count(spec), prod(output_shape(spec, input_shape))
+    return MemoryBytes(*(count * item_bytes for count in numbers))
 
 
 def arithmetic_intensity(spec: ConvSpec, input_shape: Shape, item_bytes: int = 4) -> float:

@@ -52,6 +52,11 @@ def is_number(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
 
 
+def unwrapped(value):
+    """Return the number in an array or a tensor of no dimension; anything else as it is."""
+    return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
+
+
 def as_array(value) -> np.ndarray | None:
     """Return an array, a tensor or nested lists as a numeric array; None for anything else."""
     try:
@@ -64,8 +69,7 @@ def as_array(value) -> np.ndarray | None:
 def same_value(given, wanted) -> bool:
     """Say whether two results are equal: integers exactly, floats to 1 part in 10⁶, arrays in shape and values."""
     if is_number(wanted):
-        if isinstance(given, np.ndarray) or hasattr(given, "item"):
-            given = given.item() if np.ndim(given) == 0 else None
+        given = unwrapped(given)
         if not is_number(given):
             return False
         exact = isinstance(given, Integral) and isinstance(wanted, Integral)
@@ -121,7 +125,7 @@ class Exercise:
             return Reply("not yet", "Put your answer in place of None and run the cell again.")
         if is_function and not callable(answer):
             return Reply("wrong", f"You gave {shown(answer)}. Wanted a function: give its name, without brackets.")
-        if not is_function and not is_number(answer):
+        if not is_function and not is_number(unwrapped(answer)):
             return Reply("wrong", f"You gave {answer!r}, a {type(answer).__name__}. Wanted one number.")
         results = []
         for case in self.cases:

@@ -25,9 +25,7 @@ def spec_from_module(module: nn.Module) -> ConvSpec:
     if not isinstance(module, nn.Conv2d):
         raise TypeError(f"{module!r} is a {type(module).__name__}; wanted an nn.Conv2d or an nn.Linear")
     if module.padding_mode != "zeros":
-        raise ValueError(
-            f"padding_mode={module.padding_mode!r}; wanted 'zeros', the only padding a ConvSpec describes"
-        )
+        raise ValueError(f"padding_mode={module.padding_mode!r}; wanted 'zeros', the only padding a ConvSpec describes")
     return ConvSpec(
         module.in_channels,
         module.out_channels,

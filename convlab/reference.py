@@ -22,9 +22,7 @@ class Counted(NamedTuple):
     addition_count: int
 
 
-def prepare(
-    x, weight, bias, stride, padding, dilation, groups
-) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
+def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
     """Return the layer as a spec, the zero-padded input, the weight and the bias (or None), all checked.
 
     Raises:
@@ -53,9 +51,7 @@ def prepare(
     if bias is not None:
         bias = np.asarray(bias)
         if bias.shape != (spec.out_channels,):
-            raise ValueError(
-                f"bias has shape {bias.shape}; wanted ({spec.out_channels},), one number a filter"
-            )
+            raise ValueError(f"bias has shape {bias.shape}; wanted ({spec.out_channels},), one number a filter")
     padded = np.pad(x, ((0, 0), (0, 0), *pads(spec)))
     for axis, size, k, d in zip(("height", "width"), padded.shape[2:], spec.kernel_size, spec.dilation):
         if d * (k - 1) + 1 > size:
@@ -97,9 +93,8 @@ def conv2d_loops(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
     image, kernel = padded.tolist(), weight_array.tolist()
     group_inputs, group_outputs = spec.in_channels // spec.groups, spec.out_channels // spec.groups
     multiplications = additions = 0
-    output = np.empty(
-        (len(image), spec.out_channels, len(rows), len(columns)), np.result_type(padded, weight_array)
-    )
+    dtype = np.result_type(*(array for array in (padded, weight_array, bias_array) if array is not None))
+    output = np.empty((len(image), spec.out_channels, len(rows), len(columns)), dtype)
     for n in range(len(image)):
         for m in range(spec.out_channels):
             first = m // group_outputs * group_inputs

@@ -25,16 +25,12 @@ def check_shape(input_shape) -> Shape:
         ValueError: not four numbers, or one below 1.
     """
     if not isinstance(input_shape, tuple | list):
-        raise TypeError(
-            f"input_shape={input_shape!r} is a {type(input_shape).__name__}; wanted a tuple (N, C, H, W)"
-        )
+        raise TypeError(f"input_shape={input_shape!r} is a {type(input_shape).__name__}; wanted a tuple (N, C, H, W)")
     if len(input_shape) != 4:
         raise ValueError(
             f"input_shape={tuple(input_shape)!r} has {len(input_shape)} numbers; wanted 4: (N, C, H, W), as in PyTorch"
         )
-    return tuple(
-        exact_int(f"input_shape's {axis} ({word})", n, 1) for (axis, word), n in zip(AXES, input_shape)
-    )
+    return tuple(exact_int(f"input_shape's {axis} ({word})", n, 1) for (axis, word), n in zip(AXES, input_shape))
 
 
 def pads(spec: ConvSpec) -> tuple[Pair, Pair]:

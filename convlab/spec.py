@@ -44,9 +44,7 @@ def int_pair(name: str, value, minimum: int) -> Pair:
     if not isinstance(value, tuple | list):
         return (exact_int(name, value, minimum),) * 2
     if len(value) != 2:
-        raise ValueError(
-            f"{name}={value!r} has {len(value)} numbers; wanted one integer or a (height, width) pair"
-        )
+        raise ValueError(f"{name}={value!r} has {len(value)} numbers; wanted one integer or a (height, width) pair")
     return exact_int(f"{name}[0]", value[0], minimum), exact_int(f"{name}[1]", value[1], minimum)
 
 
@@ -121,9 +119,7 @@ class ConvSpec:
         if not isinstance(self.padding, str):
             object.__setattr__(self, "padding", int_pair("padding", self.padding, 0))
         elif self.padding not in ("same", "valid"):
-            raise ValueError(
-                f"padding={self.padding!r}; wanted 'same', 'valid', an integer or a (height, width) pair"
-            )
+            raise ValueError(f"padding={self.padding!r}; wanted 'same', 'valid', an integer or a (height, width) pair")
         elif self.padding == "same" and self.stride != (1, 1):
             raise ValueError(f"padding='same' with stride={self.stride}; 'same' is defined for stride 1 only")
         check_groups(self.in_channels, self.out_channels, self.groups)

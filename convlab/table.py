@@ -76,6 +76,8 @@ class CostTable:
         from pandas import DataFrame  # here, so that importing convlab stays fast
 
         frame = DataFrame([astuple(row) for row in rows], columns=[field.name for field in fields(LayerCost)])
+        if self.total.flops >= 2**63:  # beyond pandas' integers: keep Python's, whose sums stay exact
+            frame = frame.astype({name: object for name in ("params", "macs", "flops")})
         return frame.assign(share=[row.macs / self.total.macs for row in rows])
 
     def _display_frame(self) -> DataFrame:

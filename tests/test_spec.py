@@ -88,6 +88,19 @@ def test_ConvSpec_with_one_integer_equals_and_hashes_like_the_pair():
     assert one != ConvSpec(3, 6, (5, 4), 2, 1, 3)
 
 
+@given(layers())
+def test_ConvSpec_prints_as_a_call_that_makes_it(layer):
+    spec = ConvSpec(**layer)
+    assert eval(repr(spec)) == spec
+
+
+def test_ConvSpec_prints_no_defaults_and_one_number_for_two_equal_ones():
+    assert repr(ConvSpec(3, 6, (11, 11), (4, 4), (0, 0), (1, 1), 1, True)) == "ConvSpec(3, 6, 11, stride=4)"
+    assert repr(ConvSpec(6, 6, (3, 5), padding="same", groups=2, bias=False)) == (
+        "ConvSpec(6, 6, (3, 5), padding='same', groups=2, bias=False)"
+    )
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_ConvSpec_cannot_be_changed(name):
     with pytest.raises(FrozenInstanceError):

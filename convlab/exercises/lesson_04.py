@@ -46,10 +46,8 @@ separable_saving = Exercise(
             lambda m, k, factor: m / (k**2 + m) / factor,
         ),
         Mistake("That is D2's M/(K² + M): a factor K² is lost in it.", lambda m, k, factor: m / (k**2 + m)),
-        Mistake("That is the ceiling K². The depthwise step costs something too.", lambda m, k, factor: k**2),
-        Mistake(
-            "That is the ceiling K²/m. The depthwise step costs something too.", lambda m, k, factor: k**2 / factor
-        ),
+        Mistake("That is the ceiling K². The depthwise step costs too.", lambda m, k, factor: k**2),
+        Mistake("That is the ceiling K²/m. The depthwise step costs too.", lambda m, k, factor: k**2 / factor),
         Mistake(
             "The kernel is a square: K² in place of K.",
             lambda m, k, factor: k * m / (factor * (k + m)),

@@ -1,0 +1,364 @@
+"""Each exercise meets wrong answers as learners write them, and right answers in several styles."""
+
+from fractions import Fraction
+from math import ceil, prod
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from convlab import check, output_shape
+from convlab.exercise import Exercise
+
+EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
+
+
+def outputs(spec, input_shape):
+    return prod(output_shape(spec, input_shape))
+
+
+def out_size(n, k, s=1, p=0, d=1):
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+
+def products(spec):
+    return spec.in_channels * spec.kernel_size[0] * spec.kernel_size[1]
+
+
+def torch_conv(x, w, stride):
+    return F.conv2d(torch.tensor(x)[None], torch.tensor(w.copy()), stride=stride)[0]
+
+
+def loops_conv(x, w, stride, flip=False, channels=None, transposed=False, mean=False):
+    """A learner's convolution, with room for the learner's mistakes."""
+    w = w[:, :, ::-1, ::-1] if flip else w
+    (_, h, width), (filters, depth, kh, kw) = x.shape, w.shape
+    out = np.zeros((filters, (h - kh) // stride + 1, (width - kw) // stride + 1))
+    for m in range(filters):
+        for i in range(out.shape[1]):
+            for j in range(out.shape[2]):
+                for c in range(channels or depth):
+                    window = x[c, i * stride : i * stride + kh, j * stride : j * stride + kw]
+                    out[m, i, j] += (window * w[m, c]).sum()
+    if mean:
+        out /= depth * kh * kw
+    return out.transpose(0, 2, 1) if transposed else out
+
+
+def mask_by_division(spec):
+    m, c = np.arange(spec.out_channels), np.arange(spec.in_channels)
+    return (m // (spec.out_channels // spec.groups))[:, None] == c // (spec.in_channels // spec.groups)
+
+
+def mask_by_layer(spec):
+    """What a grouped layer of ones does to one hot channels, found by running it."""
+    weight = torch.ones(spec.out_channels, spec.in_channels // spec.groups, 1, 1)
+    return F.conv2d(torch.eye(spec.in_channels)[:, :, None, None], weight, groups=spec.groups)[:, :, 0, 0].T > 0
+
+
+def shuffle_by_index(x, groups):
+    each = len(x) // groups
+    return x[[group * each + n for n in range(each) for group in range(groups)]]
+
+
+WRONG = {
+    "filter_multiplications": [
+        (121, "one channel"),
+        (362, "additions"),
+        (725, "multiplications and additions together"),
+        (25, "added"),
+        (124, "added"),
+        (33, "11 rows"),
+        (364, "none of the usual mistakes"),
+    ],
+    "multiplications": [
+        (lambda k, c, m, s: k * k * c * s * s, "number of filters is missing"),
+        (lambda k, c, m, s: k * k * m * s * s, "input channels are missing"),
+        (lambda k, c, m, s: k * c * m * s * s, "kernel is a square"),
+        (lambda k, c, m, s: k * k * c * m * s, "output is a square"),
+        (lambda k, c, m, s: k * k * c * m, "positions are missing"),
+        (lambda k, c, m, s: k * k * c * m * (s + 1) ** 2, "one position more"),
+    ],
+    "output_size": [
+        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "stride is ignored"),
+        (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation is ignored"),
+        (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "padding is ignored"),
+        (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "padding is on one side"),
+        (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "(W − F + 2P)/(S + 1)"),
+        (lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1), "(W − F + 2P)//(S + 1)"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "+ 1 is missing"),
+        (lambda n, k, s, p, d: ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1, "rounds up"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "does not round"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "spans d·(K − 1) + 1"),
+        (lambda n, k, s, p, d: n // s, "has to fit inside"),
+        (lambda n, k, s, p, d: float((n + 2 * p - d * (k - 1) - 1) // s + 1), "it is a float"),
+        (lambda n, k, s, p, d: n / 0, "ZeroDivisionError"),
+        (lambda n, k: n - k, "TypeError"),
+    ],
+    "conv2d": [
+        (lambda x, w, s: loops_conv(x, w, 1), "stride is ignored"),
+        (lambda x, w, s: loops_conv(x, w, s, flip=True), "flips the kernel"),
+        (lambda x, w, s: loops_conv(x, w, s, channels=1), "first channel alone"),
+        (lambda x, w, s: loops_conv(x, w[:1], s), "first filter alone"),
+        (lambda x, w, s: loops_conv(x, w[:1], s)[0], "without the axis of filters"),
+        (lambda x, w, s: loops_conv(x, w, s, transposed=True), "Height and width are swapped"),
+        (lambda x, w, s: loops_conv(x, w, s, mean=True), "mean of the products"),
+        (
+            lambda x, w, s: loops_conv(x, w, 1)[
+                :, : out_size(x.shape[1], w.shape[2], s), : out_size(x.shape[2], w.shape[3], s)
+            ],
+            "steps by the stride where the result is written",
+        ),
+        (lambda x, w, s: "a string", "none of the usual mistakes"),
+    ],
+    "missing_padding": [
+        (0, "Without padding"),
+        (1, "110×110"),
+        (2, "111×111"),
+        (4, "113×113"),
+        (6, "both sides together"),
+        (7, "size of the kernel"),
+        (True, "a bool"),
+        ("3", "a str"),
+    ],
+    "param_count": [
+        (lambda spec: products(spec) * spec.out_channels, "bias is forgotten"),
+        (lambda spec: (products(spec) + 1) * spec.out_channels, "counted for every layer"),
+        (lambda spec: products(spec) * spec.out_channels + (1 if spec.bias else 0), "one bias for the whole layer"),
+        (
+            lambda spec: products(spec) * spec.out_channels + spec.bias * spec.in_channels,
+            "bias for each input channel",
+        ),
+        (
+            lambda spec: (spec.kernel_size[0] ** 2 * spec.in_channels + spec.bias) * spec.out_channels,
+            "height is used for both",
+        ),
+        (lambda spec: products(spec) + spec.bias, "one filter"),
+        (
+            lambda spec: (spec.kernel_size[0] * spec.kernel_size[1] + spec.bias) * spec.out_channels,
+            "input channels are missing",
+        ),
+        (2178, "Wanted a function"),
+    ],
+    "flop_count": [
+        (lambda spec, x: products(spec) * outputs(spec, x), "Those are MACs"),
+        (lambda spec, x: (products(spec) - 1 + spec.bias) * outputs(spec, x), "additions alone"),
+        (lambda spec, x: 2 * products(spec) * outputs(spec, x), "2n for each output number even without bias"),
+        (lambda spec, x: (2 * products(spec) - 1) * outputs(spec, x), "bias is forgotten"),
+        (lambda spec, x: (2 * products(spec) + 1) * outputs(spec, x), "2n + 1 for each output number"),
+        (lambda spec, x: (2 * products(spec) + spec.bias) * outputs(spec, x), "the −1 is missing"),
+        (
+            lambda spec, x: (2 * products(spec) - 1 + spec.bias) * spec.out_channels * x[0] * x[2] * x[3],
+            "positions of the input",
+        ),
+        (
+            lambda spec, x: (2 * products(spec) - 1 + spec.bias) * outputs(spec, x) // x[0],
+            "batch is forgotten",
+        ),
+        (
+            lambda spec, x: (
+                (2 * products(spec) - 1 + spec.bias)
+                * spec.out_channels
+                * x[0]
+                * prod(out_size(n, k, 1, p) for n, k, p in zip(x[2:], spec.kernel_size, spec.padding, strict=True))
+            ),
+            "stride is ignored",
+        ),
+    ],
+    "linear_flops": [
+        (4_096_000, "MACs"),
+        (8_191_000, "without bias"),
+        (4_097_000, "parameters"),
+        (8_193_000, "−1 is missing"),
+        (8192, "one of the 1,000"),
+    ],
+    "mac_count": [
+        (lambda spec, x: products(spec) * outputs(spec, x), "groups are ignored"),
+        (lambda spec, x: products(spec) * outputs(spec, x) // spec.groups**2, "groups are applied twice"),
+        (lambda spec, x: products(spec) * outputs(spec, x) * spec.groups, "multiplies by the groups"),
+        (
+            lambda spec, x: (2 * products(spec) // spec.groups - 1 + spec.bias) * outputs(spec, x),
+            "Those are FLOPs",
+        ),
+        (lambda spec, x: products(spec) // spec.groups * outputs(spec, x) // x[0], "batch is forgotten"),
+        (
+            lambda spec, x: (
+                products(spec)
+                // spec.groups
+                * spec.out_channels
+                * x[0]
+                * prod(out_size(n, k, 1, p) for n, k, p in zip(x[2:], spec.kernel_size, spec.padding, strict=True))
+            ),
+            "stride is ignored",
+        ),
+        (lambda spec, x: products(spec) * spec.out_channels // spec.groups, "Those are the weights"),
+        (lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float"),
+    ],
+    "weight_mask": [
+        (lambda spec: np.ones((spec.out_channels, spec.in_channels), bool), "groups are ignored"),
+        (lambda spec: mask_by_division(spec).T, "Rows and columns are swapped"),
+        (
+            lambda spec: [
+                [m % spec.groups == c % spec.groups for c in range(spec.in_channels)] for m in range(spec.out_channels)
+            ],
+            "deals the channels out in turn",
+        ),
+        (lambda spec: np.logical_not(mask_by_division(spec)), "the opposite"),
+        (lambda spec: np.eye(spec.out_channels, spec.in_channels), "a diagonal"),
+    ],
+    "channel_shuffle": [
+        (lambda x, groups: x, "Nothing has moved"),
+        (lambda x, groups: shuffle_by_index(x, len(x) // groups), "cut the wrong way round"),
+        (lambda x, groups: x[::-1], "turns the order round"),
+        (lambda x, groups: np.concatenate([x[-(len(x) // groups) :], x[: -(len(x) // groups)]]), "moves whole groups"),
+    ],
+    "separable_saving": [
+        (lambda m, k, factor: factor * (1 / m + 1 / k**2), "the inverse"),
+        (lambda m, k, factor: k**2 * m / (k**2 + m), "multiplier is ignored"),
+        (lambda m, k, factor: factor * k**2 * m / (k**2 + m), "multiplies by the multiplier"),
+        (lambda m, k, factor: k**2 * m / (factor * k**2 + m), "in the depthwise step alone"),
+        (lambda m, k, factor: k**2 * m / (k**2 + factor * m), "in the pointwise step alone"),
+        (lambda m, k, factor: m / (factor * (k**2 + m)), "a factor K² is lost"),
+        (lambda m, k, factor: m / (k**2 + m), "a factor K² is lost"),
+        (lambda m, k, factor: k**2, "the ceiling K²."),
+        (lambda m, k, factor: k**2 / factor, "the ceiling K²/m"),
+        (lambda m, k, factor: 1 / (factor * (1 / m + 1 / k)), "kernel is a square"),
+        (lambda m, k, factor: (k**2 + m) / factor, "adds the savings"),
+    ],
+    "separable_macs": [
+        (2_196_150, "depthwise step alone"),
+        (108_900, "pointwise step alone"),
+        (1_152_525, "depth multiplier 1"),
+        (2_250_600, "counted with 3 inputs"),
+        (1_206_975, "two for each channel"),
+        (6_697_350, "counted on all 3 channels"),
+        (6_588_450, "standard layer"),
+        (4_610_100, "FLOPs"),
+        (762, "weights"),
+        ((726 + 36) * 217 * 217, "stride is ignored"),
+    ],
+    "merged_kernel": [
+        (lambda d, p: np.einsum("cuv,mc->muv", d[:, 0], p[:, :, 0, 0])[:, None], "sums over the input channels. The"),
+        (lambda d, p: np.einsum("cuv,mc->muv", d[:, 0], p[:, :, 0, 0]), "drops their axis"),
+        (lambda d, p: np.einsum("cuv,mc->cmuv", d[:, 0], p[:, :, 0, 0]), "first two axes are swapped"),
+        (lambda d, p: p + d[:, 0], "sum of the two weights"),
+        (lambda d, p: np.stack([d[:, 0]] * len(p)), "without the weights of the pointwise step"),
+    ],
+}
+
+RIGHT = {
+    "filter_multiplications": [363, np.int64(363), 363.0, torch.tensor(363), Fraction(363)],
+    "multiplications": [
+        lambda kernel, channels, filters, size: kernel**2 * channels * filters * size**2,
+        lambda k, c, m, s: np.prod([k, k, c, m, s, s]),
+        lambda k, c, m, s: sum(k * k * c for _ in range(m * s * s)),
+    ],
+    "output_size": [
+        out_size,
+        lambda n, k, s, p, d: len(range(0, n + 2 * p - d * (k - 1), s)),
+        lambda n, k, s, p, d: int((n + 2 * p - d * (k - 1) - 1) / s) + 1,
+        lambda n, k, s, p, d: F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), None, s, p, d).shape[-1],
+    ],
+    "conv2d": [
+        loops_conv,
+        torch_conv,
+        lambda x, w, s: torch_conv(x, w, s).tolist(),
+        lambda x, w, s: torch_conv(x, w, s).float().requires_grad_(),
+    ],
+    "missing_padding": [3, 3.0, np.int32(3)],
+    "param_count": [
+        lambda spec: products(spec) * spec.out_channels + (spec.out_channels if spec.bias else 0),
+        lambda spec: np.prod(spec.weight_shape) + spec.bias * spec.out_channels,
+        lambda spec: torch.zeros(spec.weight_shape).numel() + torch.zeros(spec.out_channels).numel() * spec.bias,
+    ],
+    "flop_count": [
+        lambda spec, x: outputs(spec, x) * (2 * products(spec) - (not spec.bias)),
+        lambda spec, x: 2 * products(spec) * outputs(spec, x) - (0 if spec.bias else outputs(spec, x)),
+    ],
+    "linear_flops": [8_192_000, 2 * 4096 * 1000.0],
+    "mac_count": [
+        lambda spec, x: prod(spec.weight_shape[1:]) * outputs(spec, x),
+        lambda spec, x: products(spec) * outputs(spec, x) // spec.groups,
+    ],
+    "weight_mask": [
+        mask_by_division,
+        mask_by_layer,
+        lambda spec: mask_by_division(spec).astype(int),
+        lambda spec: mask_by_division(spec).tolist(),
+    ],
+    "channel_shuffle": [
+        shuffle_by_index,
+        lambda x, groups: torch.nn.ChannelShuffle(groups)(torch.tensor(x)[None])[0],
+        lambda x, groups: np.concatenate([x[n :: len(x) // groups] for n in range(len(x) // groups)]),
+    ],
+    "separable_saving": [
+        lambda m, k, factor: k**2 * m / factor / (k**2 + m),
+        lambda m, k, factor: Fraction(k**2 * m, factor * (k**2 + m)),
+        lambda m, k, factor: 1 / (factor / m + factor / k**2),
+    ],
+    "separable_macs": [2_305_050, 55 * 55 * (6 * 121 + 36)],
+    "merged_kernel": [
+        lambda d, p: p * d[:, 0],
+        lambda d, p: np.einsum("cuv,mc->mcuv", d[:, 0], p[:, :, 0, 0]),
+        lambda d, p: (torch.tensor(p) * torch.tensor(d).transpose(0, 1)).tolist(),
+    ],
+}
+
+
+def cases(table):
+    return [
+        pytest.param(name, answer, id=f"{name}-{n}")
+        for name, answers in table.items()
+        for n, answer in enumerate(answers)
+    ]
+
+
+def test_every_exercise_has_wrong_and_right_answers_here():
+    assert set(EXERCISES) == set(WRONG) == set(RIGHT)
+
+
+@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
+def test_a_wrong_answer_is_told_why(name, answer):
+    given, phrase = answer
+    reply = EXERCISES[name](given)
+    assert reply.outcome == "wrong"
+    assert phrase in reply.message
+
+
+@pytest.mark.parametrize(("name", "answer"), cases(RIGHT))
+def test_a_right_answer_is_accepted_in_several_styles(name, answer):
+    reply = EXERCISES[name](answer)
+    assert reply.outcome == "right", reply
+    assert reply.message == EXERCISES[name].takeaway
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_mistake_that_is_known_has_a_wrong_answer_here(name):
+    told = [EXERCISES[name](given).message for given, _ in WRONG[name]]
+    untested = [mistake.why for mistake in EXERCISES[name].mistakes if not any(mistake.why in reply for reply in told)]
+    assert untested == []
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_exercise_says_not_yet_to_an_empty_answer(name):
+    empty = [None, ...]
+    if EXERCISES[name].cases != ((),):
+        empty += [lambda *arguments: None, lambda *arguments: ...]
+    assert {EXERCISES[name](answer).outcome for answer in empty} == {"not yet"}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_exercise_has_hints_and_the_hints_come_one_by_one(name):
+    exercise = EXERCISES[name]
+    assert len(exercise.hints) >= 2
+    assert f"hint({len(exercise.hints)})" in exercise.hint().message
+    assert [exercise.hint(n + 1).message for n in range(len(exercise.hints))] == exercise.hints
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_hint_but_the_last_gives_a_number_answer_away(name):
+    exercise = EXERCISES[name]
+    if exercise.cases == ((),):
+        answer = f"{exercise.target():,}"
+        assert not any(answer in hint.split() for hint in exercise.hints[:-1])

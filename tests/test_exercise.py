@@ -1,0 +1,147 @@
+"""The engine behind the checks: outcomes, errors, hints and pictures."""
+
+import numpy as np
+import pytest
+
+from convlab.exercise import Exercise, Mistake, Reply, predict, same_value
+
+DOUBLE = Exercise(
+    target=lambda number: 2 * number,
+    cases=[(1,), (10,)],
+    mistakes=[Mistake("That adds 2.", lambda number: number + 2)],
+    hints=["Twice.", "2 * number"],
+    takeaway="Two of each.",
+)
+SIX = Exercise(target=lambda: 6, mistakes=[Mistake("That is half.", lambda: 3)], hints=["2 · 3"], takeaway="Six.")
+SUM = Exercise(
+    target=lambda matrix: matrix.sum(axis=0, keepdims=True),
+    cases=[(np.arange(6.0).reshape(2, 3),)],
+    mistakes=[],
+    hints=[],
+    takeaway="",
+)
+
+
+def test_a_wrong_answer_is_quoted_with_the_argument_by_name_and_the_wanted_value():
+    reply = DOUBLE(lambda number: 3 * number)
+    assert reply.outcome == "wrong"
+    assert reply.message.startswith("You get 3, for number = 1. Wanted 2.")
+
+
+def test_a_mistake_must_explain_every_result():
+    assert "That adds 2." in DOUBLE(lambda number: number + 2).message
+    assert "That adds 2." not in DOUBLE(lambda number: 3 if number == 1 else 30).message
+
+
+def test_a_number_that_is_wrong_does_not_give_the_answer_away():
+    for answer in (3, 4):
+        assert "6" not in SIX(answer).message
+
+
+@pytest.mark.parametrize("answer", ["6", True, [6], {}, np.array([6, 6])], ids=str)
+def test_an_answer_of_the_wrong_kind_is_wrong_and_says_what_was_wanted(answer):
+    reply = SIX(answer)
+    assert reply.outcome == "wrong"
+    assert "Wanted one number" in reply.message
+
+
+def test_a_function_that_raises_is_wrong_and_its_own_line_is_quoted():
+    def broken(number):
+        return number + undefined  # noqa: F821
+
+    reply = DOUBLE(broken)
+    assert reply.outcome == "wrong"
+    assert "NameError" in reply.message
+    assert "return number + undefined" in reply.message
+
+
+def test_a_function_that_is_half_written_is_not_yet_when_it_says_so():
+    def later(number):
+        raise NotImplementedError
+
+    assert DOUBLE(later).outcome == "not yet"
+
+
+def test_a_function_that_returns_none_for_one_case_alone_is_wrong():
+    assert DOUBLE(lambda number: 2 if number == 1 else None).outcome == "wrong"
+
+
+def test_a_float_in_place_of_a_count_is_named():
+    reply = DOUBLE(lambda number: number / 0.5)
+    assert reply.outcome == "wrong"
+    assert "2.0 is right, but it is a float" in reply.message
+
+
+def test_a_function_cannot_change_the_cases():
+    def spoil(matrix):
+        matrix[:] = 0
+        return matrix.sum(axis=0, keepdims=True)
+
+    assert SUM(spoil).outcome == "wrong"
+    assert SUM(lambda matrix: matrix.sum(axis=0, keepdims=True)).outcome == "right"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "same"),
+    [
+        (10**20, 10**20, True),
+        (10**20 + 1, 10**20, False),
+        (float(2**53), 2**53 + 1, True),  # a float is compared as a float; _judge then asks for an integer
+        (0.1 + 0.2, 0.3, True),
+        (0.3001, 0.3, False),
+        (True, 1, False),
+        ("1", 1, False),
+        (np.array([1, 2]), 1, False),
+        ((8, 8, 1), (8, 8, 1), True),
+        ([8, 8, 1], (8, 8, 1), True),
+        ((8, 8), (8, 8, 1), False),
+        (np.ones((2, 3)), np.ones((3, 2)), False),
+        (np.ones((1, 3)), np.ones((2, 3)), False),
+        (np.eye(2, dtype=bool), [[1, 0], [0, 1]], True),
+        ("no array", np.ones(2), False),
+        ([[1], [1, 2]], np.ones(2), False),
+    ],
+)
+def test_same_value_compares_integers_exactly_and_arrays_by_shape(given, wanted, same):
+    assert same_value(given, wanted) is same
+
+
+def test_predict_tells_how_far_off_a_guess_is():
+    assert predict(None, 100, "MACs").outcome == "not yet"
+    assert "100" not in predict(None, 100, "MACs").message
+    assert predict(100, 100, "MACs") == Reply("right", "It is 100 MACs.")
+    assert predict(25, 100, "MACs").message == "You said 25. It is 100 MACs, 4 times your guess."
+    assert predict(400, 100, "MACs").message == "You said 400. It is 100 MACs, your guess divided by 4."
+    assert predict(0, 100, "MACs").message == "You said 0. It is 100 MACs."
+    assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2) H, W."
+    assert predict((2, 2), (2, 2), "H, W").outcome == "right"
+
+
+def test_hint_without_a_level_counts_and_a_missing_level_raises():
+    assert DOUBLE.hint().message == "There are 2, the last one nearly the answer. Ask with hint(1) to hint(2)."
+    assert DOUBLE.hint(2) == Reply("hint 2 of 2", "2 * number")
+    for level in (0, 3, "1"):
+        with pytest.raises(
+            ValueError, match=f"hint\\({level!r}\\): there is no such hint; wanted a number from 1 to 2"
+        ):
+            DOUBLE.hint(level)
+
+
+def test_a_reply_is_text_and_html_and_escapes_the_learners_code():
+    reply = Reply("wrong", "1 < 2\nnext")
+    assert repr(reply) == "Wrong: 1 < 2\nnext"
+    assert "<b>Wrong.</b> 1 &lt; 2<br>next" in reply._repr_html_()
+
+
+def test_draw_shows_target_and_answer_and_survives_every_answer():
+    answers = [
+        lambda matrix: matrix.sum(axis=0, keepdims=True),
+        lambda matrix: np.zeros((1, 3)),
+        lambda matrix: None,
+        lambda matrix: 5,
+        lambda matrix: np.zeros((2, 2, 2)),
+        lambda matrix: matrix / undefined,  # noqa: F821
+    ]
+    texts = [repr(SUM.draw(answer)) for answer in answers]
+    assert len(set(texts[:3])) == 3
+    assert texts[2] == texts[3] == texts[4] == texts[5]

@@ -1,0 +1,166 @@
+"""The form of the lessons: frame, headings, numbers, pictures, exercises. nbval runs their cells elsewhere."""
+
+import ast
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+ROOT = Path(__file__).parent.parent
+PATHS = sorted(ROOT.glob("notebooks/*.ipynb"))
+LESSONS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
+every_lesson = pytest.mark.parametrize("name", LESSONS)
+
+FRAME = re.compile(
+    r"# (?P<title>.+\?)\n\n"
+    r"- \*\*You will be able to\*\* .+\n"
+    r"- \*\*Before you start:\*\* .+\n"
+    r"- \*\*Minutes:\*\* (?P<minutes>\d+)"
+)
+CLOSING = ["Your turn", "Summary", "References", "Next"]
+
+
+def cells(name, kind, tag=None):
+    found = [cell for cell in LESSONS[name].cells if cell.cell_type == kind]
+    return [cell for cell in found if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+def frame(name):
+    return FRAME.fullmatch(LESSONS[name].cells[0].source)
+
+
+def headings(name, level):
+    text = "\n".join(cell.source for cell in cells(name, "markdown"))
+    return re.findall(rf"^{'#' * level} (.+)$", text, flags=re.MULTILINE)
+
+
+def outputs(name):
+    """Yield (mimetype, text) of every stored output."""
+    for cell in cells(name, "code"):
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                yield output.name, output.text
+            yield from output.get("data", {}).items()
+
+
+def rows(text):
+    """Return (number, title, minutes) of each row of a markdown table of lessons; links are read as their text."""
+    plain = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text)
+    return re.findall(r"^\| (\d\d) \| (.+?) \| (\d+) \|$", plain, flags=re.MULTILINE)
+
+
+def test_the_lessons_are_numbered_without_a_gap():
+    assert [name[:3] for name in LESSONS] == [f"{n:02}-" for n in range(len(LESSONS))]
+    assert len(LESSONS) >= 5
+
+
+@every_lesson
+def test_a_lesson_opens_with_a_question_goals_prerequisites_and_minutes(name):
+    assert frame(name)
+    assert 10 <= int(frame(name)["minutes"]) <= 60
+
+
+@every_lesson
+def test_a_lesson_closes_with_exercises_summary_references_and_the_next_step(name):
+    assert headings(name, 1) == [frame(name)["title"]]
+    assert headings(name, 2)[-4:] == CLOSING
+    assert len(set(headings(name, 2))) == len(headings(name, 2))
+
+
+@every_lesson
+def test_each_exercise_has_a_numbered_heading_a_stub_a_hint_and_a_folded_solution(name):
+    count = len(cells(name, "code", "exercise"))
+    assert count in (2, 3)
+    assert [heading.split(":")[0] for heading in headings(name, 3)] == [f"Exercise {n + 1}" for n in range(count)]
+    assert sum(".hint()" in cell.source for cell in cells(name, "code")) == count
+    solutions = cells(name, "markdown", "solution")
+    assert len(solutions) == count
+    assert all(cell.source.startswith("<details>\n<summary>Solution</summary>\n\n```python\n") for cell in solutions)
+
+
+def test_the_tables_of_lessons_equal_the_folder():
+    wanted = [(name[:2], frame(name)["title"], frame(name)["minutes"]) for name in LESSONS]
+    first = "\n".join(cell.source for cell in cells(next(iter(LESSONS)), "markdown"))
+    assert rows(first) == wanted
+    assert rows((ROOT / "README.md").read_text("utf8")) == wanted
+
+
+@every_lesson
+def test_every_link_to_a_file_leads_to_one(name):
+    for cell in cells(name, "markdown"):
+        for target in re.findall(r"\]\(([^)#]+)\)", cell.source):
+            assert (ROOT / "notebooks" / target).exists(), target
+
+
+def test_each_lesson_leads_to_the_next():
+    names = list(LESSONS)
+    for name, following in pairwise(names):
+        assert f"({following})" in LESSONS[name].cells[-1].source
+
+
+@every_lesson
+def test_a_lesson_is_stored_as_it_runs_from_top_to_bottom(name):
+    assert LESSONS[name].metadata.kernelspec.name == "python3"
+    assert [cell.execution_count for cell in cells(name, "code")] == list(range(1, len(cells(name, "code")) + 1))
+    ids = [cell.id for cell in LESSONS[name].cells]
+    assert len(set(ids)) == len(ids)
+    assert not any(output.output_type == "error" for cell in cells(name, "code") for output in cell.outputs)
+    assert "stderr" not in dict(outputs(name))
+
+
+@every_lesson
+def test_every_picture_has_a_sentence_as_alt_text(name):
+    kinds = [mimetype for mimetype, _ in outputs(name)]
+    assert not any(kind.startswith("image/") for kind in kinds)  # such a picture has no alt text where it is read
+    pictures = [tag for kind, text in outputs(name) if kind == "text/html" for tag in re.findall("<img[^>]*>", text)]
+    assert pictures
+    for tag in pictures:
+        assert re.search(r'alt="[^"]{15,}\."', tag), tag[:200]
+
+
+@every_lesson
+def test_cells_are_short(name):
+    for cell in cells(name, "code"):
+        assert len([line for line in cell.source.splitlines() if line.strip()]) <= 12, cell.source
+    for cell in cells(name, "markdown"):
+        assert len(cell.source.split()) <= 160, cell.source
+
+
+@every_lesson
+def test_every_large_number_in_the_prose_is_printed_by_a_cell(name):
+    printed = " ".join(text for _, text in outputs(name))
+    code = " ".join(cell.source for cell in cells(name, "code"))
+    known = set(re.findall(r"\d+", printed.replace(",", "") + " " + code))
+    prose = " ".join(cell.source for cell in cells(name, "markdown"))
+    numbers = set(re.findall(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?![\d])", prose))
+    missing = [number for number in numbers if number.replace(",", "") not in known]
+    assert missing == []
+
+
+@every_lesson
+def test_no_cell_needs_the_network(name):
+    code = " ".join(cell.source for cell in cells(name, "code"))
+    assert not re.search(r"https?://|urllib|urlopen|requests|socket|download|pretrained|!pip|%pip|wget|curl", code)
+
+
+@every_lesson
+def test_an_untouched_exercise_says_not_yet_and_its_solution_is_right(name):
+    solutions = [re.search(r"```python\n(.*?)```", c.source, re.DOTALL)[1] for c in cells(name, "markdown", "solution")]
+    shell = InteractiveShell()
+    outcomes = []
+    for cell in cells(name, "code"):
+        source = cell.source
+        is_exercise = "exercise" in cell.metadata.get("tags", [])
+        if is_exercise:
+            assert any("Not yet" in output["data"]["text/plain"] for output in cell.outputs)
+            check = ast.get_source_segment(source, ast.parse(source).body[-1])
+            source = f"{solutions.pop(0)}\n{check}"
+        run = shell.run_cell(source)
+        assert run.success, run.error_before_exec or run.error_in_exec
+        if is_exercise:
+            outcomes.append(run.result.outcome)
+    assert solutions == []
+    assert set(outcomes) == {"right"}
