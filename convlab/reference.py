@@ -22,6 +22,12 @@ class Counted(NamedTuple):
     addition_count: int
 
 
+def wide(array) -> np.ndarray:
+    """Return an array-like as an array, small integers as int64, so that their products and sums fit."""
+    array = np.asarray(array)
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+
+
 def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
     """Return the layer as a spec, the zero-padded input, the weight and the bias (or None), all checked.
 
@@ -29,10 +35,12 @@ def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpe
         TypeError: an argument of the wrong type.
         ValueError: an array of the wrong rank or size, or a window larger than the padded image.
     """
-    x, weight = np.asarray(x), np.asarray(weight)
+    x, weight, bias = (None if array is None else wide(array) for array in (x, weight, bias))
     for name, array, wanted in (("x", x, "(N, C, H, W)"), ("weight", weight, "(M, C/g, K height, K width)")):
         if array.ndim != 4:
             raise ValueError(f"{name} has shape {array.shape}; wanted four dimensions: {wanted}")
+        if 0 in array.shape:
+            raise ValueError(f"{name} has shape {array.shape}; wanted no dimension of size 0")
     spec = ConvSpec(
         x.shape[1],
         weight.shape[0],
@@ -48,10 +56,8 @@ def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpe
             f"weight has shape {weight.shape}; wanted {spec.weight_shape} "
             f"for {spec.in_channels} input channels in {spec.groups} groups"
         )
-    if bias is not None:
-        bias = np.asarray(bias)
-        if bias.shape != (spec.out_channels,):
-            raise ValueError(f"bias has shape {bias.shape}; wanted ({spec.out_channels},), one number a filter")
+    if bias is not None and bias.shape != (spec.out_channels,):
+        raise ValueError(f"bias has shape {bias.shape}; wanted ({spec.out_channels},), one number a filter")
     padded = np.pad(x, ((0, 0), (0, 0), *pads(spec)))
     for axis, size, k, d in zip(("height", "width"), padded.shape[2:], spec.kernel_size, spec.dilation):
         if d * (k - 1) + 1 > size:

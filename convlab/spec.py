@@ -48,21 +48,12 @@ def int_pair(name: str, value, minimum: int) -> Pair:
     return exact_int(f"{name}[0]", value[0], minimum), exact_int(f"{name}[1]", value[1], minimum)
 
 
-def divisors(number: int) -> list[int]:
-    """Return every divisor of `number` in rising order.
-
-    >>> divisors(12)
-    [1, 2, 3, 4, 6, 12]
-    """
-    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
-    return sorted({*small, *(number // d for d in small)})
-
-
 def check_groups(in_channels: int, out_channels: int, groups: int) -> None:
     """Raise a ValueError that lists the possible group counts unless `groups` divides both channel counts."""
     for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
         if channels % groups:
-            possible = [str(d) for d in divisors(gcd(in_channels, out_channels))[:12]]
+            common = gcd(in_channels, out_channels)
+            possible = [str(d) for d in range(1, min(common, 10_000) + 1) if common % d == 0][:12]
             listed = " or ".join([", ".join(possible[:-1]), possible[-1]] if len(possible) > 1 else possible)
             raise ValueError(
                 f"groups={groups} does not divide {name}={channels}; "

@@ -43,8 +43,8 @@ class LayerCost:
 def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
     """Return the usual name of a layer: standard, grouped, depthwise, pointwise or linear.
 
-    A pointwise layer on a 1×1 image is a linear (fully connected) layer. One group a channel makes a layer
-    depthwise, whatever its kernel.
+    A pointwise layer from a 1×1 image to a 1×1 image is a linear (fully connected) layer. With more than one group,
+    one for each input channel, a layer is depthwise, whatever its kernel.
 
     >>> layer_kind(ConvSpec(8, 6, 1), (1, 8, 4, 4)), layer_kind(ConvSpec(8, 6, 1), (1, 8, 1, 1))
     ('pointwise', 'linear')
@@ -52,7 +52,8 @@ def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
     if spec.groups > 1:
         return "depthwise" if spec.groups == spec.in_channels else "grouped"
     if spec.kernel_size == (1, 1):
-        return "linear" if tuple(input_shape[2:]) == (1, 1) else "pointwise"
+        alone = tuple(input_shape[2:]) == (1, 1) == output_shape(spec, input_shape)[2:]
+        return "linear" if alone else "pointwise"
     return "standard"
 
 
@@ -61,6 +62,8 @@ class CostTable:
 
     def __init__(self, rows: Iterable[LayerCost]):
         self.rows = tuple(rows)
+        if not self.rows:
+            raise ValueError("a CostTable has no rows; wanted at least one LayerCost")
 
     @property
     def total(self) -> LayerCost:
@@ -97,8 +100,10 @@ class CostTable:
         style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
         style = style.format("{:,}", subset=numbers[:3]).format("{:.2%}", subset=numbers[3:])
         style = style.format(lambda name: name, subset=["layer"], escape="html")
-        style = style.set_table_styles([{"selector": "th, td", "props": "text-align: right; white-space: nowrap"}])
-        style = style.set_properties(subset=["layer", "kind"], **{"text-align": "left"})
+        left, right = ("text-align: left", "text-align: right; white-space: nowrap")
+        style = style.set_table_styles(
+            [{"selector": "th, td", "props": right}, {"selector": ".col0, .col1", "props": left}]
+        )
         return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
 
 

@@ -216,3 +216,15 @@ def test_prepare_puts_the_odd_zero_of_same_at_the_bottom_and_on_the_right():
 def test_conv2d_refuses_what_does_not_fit(convolve, x_shape, weight_shape, options, error, message):
     with raises(error, message):
         convolve(np.zeros(x_shape), np.zeros(weight_shape), **options)
+
+
+@pytest.mark.parametrize("convolve", [conv2d_loops, conv2d_im2col])
+def test_conv2d_of_small_integer_types_does_not_overflow(convolve):
+    hundred = np.full((1, 1, 2, 2), 100, np.int8)
+    assert convolve(hundred, hundred).output.item() == 40_000
+
+
+@pytest.mark.parametrize("convolve", [conv2d_loops, conv2d_im2col])
+def test_conv2d_of_an_empty_batch_is_refused(convolve):
+    with raises(ValueError, "x has shape (0, 1, 2, 2); wanted no dimension of size 0"):
+        convolve(np.ones((0, 1, 2, 2)), np.ones((1, 1, 1, 1)))

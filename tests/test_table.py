@@ -351,3 +351,12 @@ def test_cost_table_checks_the_shape_before_the_layers():
     assert str(error.value).startswith("input_shape=(3, 5, 5) has 3 numbers; wanted 4: (N, C, H, W)")
     with raises(TypeError, "input_shape=None is a NoneType; wanted a tuple (N, C, H, W)"):
         cost_table([ConvSpec(3, 4, 1)], None)
+
+
+def test_a_table_without_rows_is_refused():
+    with raises(ValueError, "a CostTable has no rows; wanted at least one LayerCost"):
+        CostTable([])
+
+
+def test_a_pointwise_layer_that_pads_a_1x1_image_is_not_linear():
+    assert cost_table([ConvSpec(8, 6, 1, padding=1)], (1, 8, 1, 1)).rows[0].kind == "pointwise"
