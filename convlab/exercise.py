@@ -16,6 +16,7 @@ from numbers import Integral, Real
 from traceback import extract_tb
 
 import numpy as np
+import torch
 
 COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "right": "#009E73"}
 
@@ -87,9 +88,19 @@ def shown(value) -> str:
     """Return a value as the learner should read it: numbers with separators, arrays by their shape."""
     if is_number(value):
         return f"{value:,}" if isinstance(value, Integral) else f"{value:,.6g}"
-    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
-        return f"an array of shape {tuple(value.shape)}"
+    if isinstance(value, list | np.ndarray) or hasattr(value, "detach"):
+        array = as_array(value)
+        return repr(value) if array is None else f"an array of shape {array.shape}"
     return repr(value)
+
+
+def difference(given, wanted) -> str:
+    """Say how a wrong result differs from the target: two arrays of one shape by their first different number."""
+    first, second = as_array(given), as_array(wanted)
+    if is_number(wanted) or first is None or first.shape != second.shape or first.ndim == 0:
+        return f"Wanted {shown(wanted)}."
+    at = tuple(int(n) for n in np.argwhere(~np.isclose(first, second))[0])
+    return f"The shape is right. At {at} you have {shown(first[at].item())}; wanted {shown(second[at].item())}."
 
 
 def at_line(function, error) -> str:
@@ -108,12 +119,11 @@ class Exercise:
         mistakes: `Mistake`s, the more specific first.
         hints: from gentle to nearly the answer.
         takeaway: one sentence for those who are right.
-        view: turns a result into the matrix that `draw` shows, where the result is no matrix itself.
     """
 
-    def __init__(self, target, mistakes, hints, takeaway, cases=((),), view=lambda result: result):
+    def __init__(self, target, mistakes, hints, takeaway, cases=((),)):
         self.target, self.cases, self.takeaway = target, cases, takeaway
-        self.mistakes, self.hints, self.view = mistakes, hints, view
+        self.mistakes, self.hints = mistakes, hints
 
     def __call__(self, answer) -> Reply:
         """Return a reply to a number, or to a function with the arguments of the exercise.
@@ -149,22 +159,23 @@ class Exercise:
                     return Reply(
                         "wrong",
                         f"The value {result!r} is right, but it is a float{self._when(case)}. Wanted the integer "
-                        f"{target}: large floats are not exact. Divide with // instead of /.",
+                        f"{target}: large floats are not exact. If you divide, use // instead of /.",
                     )
             return Reply("right", self.takeaway)
         first = right.index(False)
         if self.cases[first]:
-            message = f"You get {shown(results[first])}{self._when(self.cases[first])}. Wanted {shown(wanted[first])}."
+            message = f"You get {shown(results[first])}{self._when(self.cases[first])}. "
+            message += difference(results[first], wanted[first])
         else:
             message = f"You said {shown(results[first])}."
         for mistake in self.mistakes:
             made = [mistake.makes(*deepcopy(case)) for case in self.cases]
             if all(map(same_value, results, made)):
                 return Reply("wrong", f"{message}\n{mistake.why}")
-        return Reply(
-            "wrong",
-            f"{message}\nThis is none of the usual mistakes. A hint may help: add .hint() to the check.",
-        )
+        if all(isinstance(target, float) and is_number(result) for result, target in zip(results, wanted, strict=True)):
+            if all(isclose(result, target, rel_tol=0.01) for result, target in zip(results, wanted, strict=True)):
+                return Reply("wrong", f"{message}\nThat is nearly right. Do not round.")
+        return Reply("wrong", f"{message}\nThis is none of the usual mistakes. The cell below has hints.")
 
     def _when(self, case) -> str:
         """Return ", for …" with the arguments of a case by name, or nothing for a number."""
@@ -172,20 +183,24 @@ class Exercise:
         return ", for " + ", ".join(f"{name} = {value}" for name, value in named) if case else ""
 
     def draw(self, answer):
-        """Return a picture of the target and, beside it, of the learner's result, both for the first case.
+        """Return a picture of the target and, beside it, of the learner's result, for the first case that is wrong.
 
-        What is not there yet, stops with an error or is no matrix is drawn as an empty frame: `check` says why.
+        An array with more than two axes is drawn as its matrices, one below the other. A result that is not there
+        yet, stops with an error or has less than two axes is drawn as an empty frame.
         """
         from convlab.draw import MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
 
-        target = self.view(self.target(*self.cases[0]))
-        try:
-            mine = as_array(self.view(as_array(answer(*deepcopy(self.cases[0])))))
-        except Exception:
-            mine = None
-        if mine is not None and mine.ndim != 2:
-            mine = None
-        return show(draw_mask, MaskPanel("target", target), MaskPanel("yours", mine, target))
+        for case in self.cases:
+            target = as_array(self.target(*case))
+            try:
+                mine = as_array(answer(*deepcopy(case)))
+            except Exception:
+                mine = None
+            if mine is None or not same_value(mine, target):
+                break
+        mine = None if mine is None or mine.ndim < 2 else mine.reshape(-1, mine.shape[-1])
+        target = target.reshape(-1, target.shape[-1])
+        return show(draw_mask, MaskPanel(f"target{self._when(case)}", target), MaskPanel("yours", mine, target))
 
     def hint(self, level: int | None = None) -> Reply:
         """Return hint number `level`; without a level, say how many hints there are.
@@ -197,7 +212,7 @@ class Exercise:
         if level is None:
             return Reply(
                 "hints",
-                f"There are {count}, the last one nearly the answer. Ask with hint(1) to hint({count}).",
+                f"There are {count}, from gentle to the answer. Ask with hint(1) to hint({count}).",
             )
         if level not in range(1, count + 1):
             raise ValueError(f"hint({level!r}): there is no such hint; wanted a number from 1 to {count}")
@@ -209,9 +224,9 @@ def on_changed_layer(function, **change):
     return lambda spec, *rest: function(replace(spec, **change), *rest)
 
 
-def integers(*sizes):
-    """Return a fixed array of small whole numbers, so that every result is exact and every message repeats."""
-    return np.random.default_rng(sum(sizes)).integers(-4, 5, sizes).astype(float)
+def integers(*sizes) -> torch.Tensor:
+    """Return a fixed tensor of small whole numbers, so that every result is exact and every message repeats."""
+    return torch.randint(-4, 5, sizes, generator=torch.Generator().manual_seed(sum(sizes))).float()
 
 
 def predict(guess, value, unit: str) -> Reply:
@@ -219,16 +234,23 @@ def predict(guess, value, unit: str) -> Reply:
 
     Args:
         guess: None as long as there is none; then a number, or a tuple where a shape is asked for.
-        value: what holds.
-        unit: what is counted, such as "multiplications".
+        value: what holds. A float is met by a guess within 1 %, an integer by itself alone.
+        unit: what is counted, such as "multiplications"; for a tuple what its numbers are, such as "height, width".
     """
     if guess is None or guess is ...:
         return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
-    if same_value(guess, value):
+    if is_number(value) and not is_number(guess):
+        return Reply("not yet", f"{guess!r} is not one number. Write it without commas and quotes: 1000 or 1_000.")
+    if not is_number(value):
+        outcome = "right" if same_value(guess, value) else "wrong"
+        return Reply(outcome, f"You said {shown(guess)}. It is {shown(value)}: {unit}.")
+    if guess == value or (not isinstance(value, Integral) and isclose(guess, value, rel_tol=0.01)):
         return Reply("right", f"It is {shown(value)} {unit}.")
-    if not (is_number(guess) and is_number(value) and guess > 0):
-        return Reply("wrong", f"You said {shown(guess)}. It is {shown(value)} {unit}.")
-    factor = (
-        f"{value / guess:,.3g} times your guess" if value > guess else f"your guess divided by {guess / value:,.3g}"
-    )
-    return Reply("wrong", f"You said {shown(guess)}. It is {shown(value)} {unit}, {factor}.")
+    reply = f"You said {shown(guess)}. It is {shown(value)} {unit}"
+    if guess <= 0:
+        return Reply("wrong", f"{reply}.")
+    if value / guess >= 1.1:
+        return Reply("wrong", f"{reply}, {value / guess:,.3g} times your guess.")
+    if guess / value >= 1.1:
+        return Reply("wrong", f"{reply}, your guess divided by {guess / value:,.3g}.")
+    return Reply("wrong", f"{reply}. You were close.")

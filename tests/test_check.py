@@ -27,12 +27,12 @@ def products(spec):
 
 
 def torch_conv(x, w, stride):
-    return F.conv2d(torch.tensor(x)[None], torch.tensor(w.copy()), stride=stride)[0]
+    return F.conv2d(x[None], w, stride=stride)[0]
 
 
 def loops_conv(x, w, stride, flip=False, channels=None, transposed=False, mean=False):
     """A learner's convolution, with room for the learner's mistakes."""
-    w = w[:, :, ::-1, ::-1] if flip else w
+    w = w.flip(2, 3) if flip else w
     (_, h, width), (filters, depth, kh, kw) = x.shape, w.shape
     out = np.zeros((filters, (h - kh) // stride + 1, (width - kw) // stride + 1))
     for m in range(filters):
@@ -62,11 +62,30 @@ def shuffle_by_index(x, groups):
     return x[[group * each + n for n in range(each) for group in range(groups)]]
 
 
+def merged_by_loops(d, p, multiplier, neighbours=True, join=np.multiply):
+    d, p = np.asarray(d), np.asarray(p)
+    channels = len(d) // multiplier
+    merged = np.zeros((len(p), channels, *d.shape[2:]))
+    for m in range(len(p)):
+        for k in range(len(d)):
+            merged[m, k // multiplier if neighbours else k % channels] += join(p[m, k], d[k, 0])
+    return merged
+
+
+def merged_by_probing(d, p, multiplier):
+    """The kernel of the two layers in a row, read off their answers to single ones in a large image."""
+    channels, side = len(d) // multiplier, d.shape[-1]
+    probes = torch.zeros(channels, channels, 2 * side - 1, 2 * side - 1)
+    probes[range(channels), range(channels), side - 1, side - 1] = 1
+    return F.conv2d(F.conv2d(probes, d, groups=channels), p).flip(2, 3).transpose(0, 1)
+
+
 WRONG = {
     "filter_multiplications": [
         (121, "one channel"),
         (362, "additions"),
         (725, "multiplications and additions together"),
+        (726, "twice the weights"),
         (25, "added"),
         (124, "added"),
         (33, "11 rows"),
@@ -79,6 +98,9 @@ WRONG = {
         (lambda k, c, m, s: k * k * c * m * s, "output is a square"),
         (lambda k, c, m, s: k * k * c * m, "positions are missing"),
         (lambda k, c, m, s: k * k * c * m * (s + 1) ** 2, "one position more"),
+        (lambda k, c, m, s: k * c * m * s, "Kernel and output are squares"),
+        (lambda k, c, m, s: 2 * k * k * c * m * s * s, "twice the multiplications"),
+        (lambda k, c, m, s: k * k * c * m * (s - k + 1) ** 2, "the output's side already"),
     ],
     "output_size": [
         (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "stride is ignored"),
@@ -92,6 +114,10 @@ WRONG = {
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "does not round"),
         (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "spans d·(K − 1) + 1"),
         (lambda n, k, s, p, d: n // s, "has to fit inside"),
+        (lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1, "kernel + dilation − 1"),
+        (lambda n, k, s, p, d: (n + 2 * p - (d * (k - 1) + 1) + 1) // s, "+ 1 is inside the division"),
+        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "span is one short"),
+        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1, "Brackets are missing"),
         (lambda n, k, s, p, d: float((n + 2 * p - d * (k - 1) - 1) // s + 1), "it is a float"),
         (lambda n, k, s, p, d: n / 0, "ZeroDivisionError"),
         (lambda n, k: n - k, "TypeError"),
@@ -110,6 +136,11 @@ WRONG = {
             ],
             "steps by the stride where the result is written",
         ),
+        (
+            lambda x, w, s: loops_conv(x, w, s)[:, : (x.shape[1] - w.shape[2]) // s, : (x.shape[2] - w.shape[3]) // s],
+            "one row and one column short",
+        ),
+        (lambda x, w, s: loops_conv(x, w, s) + 1, "The shape is right. At (0, 0, 0) you have"),
         (lambda x, w, s: "a string", "none of the usual mistakes"),
     ],
     "missing_padding": [
@@ -119,6 +150,7 @@ WRONG = {
         (4, "113×113"),
         (6, "both sides together"),
         (7, "size of the kernel"),
+        (2.5, "whole number"),
         (True, "a bool"),
         ("3", "a str"),
     ],
@@ -148,6 +180,23 @@ WRONG = {
         (lambda spec, x: (2 * products(spec) - 1) * outputs(spec, x), "bias is forgotten"),
         (lambda spec, x: (2 * products(spec) + 1) * outputs(spec, x), "2n + 1 for each output number"),
         (lambda spec, x: (2 * products(spec) + spec.bias) * outputs(spec, x), "the −1 is missing"),
+        (lambda spec, x: (2 * products(spec) - spec.bias) * outputs(spec, x), "−1 is on the wrong side"),
+        (
+            lambda spec, x: (2 * products(spec) // spec.in_channels - 1 + spec.bias) * outputs(spec, x),
+            "input channels are missing",
+        ),
+        (
+            lambda spec, x: (2 * products(spec) - 1 + spec.bias) * outputs(spec, x) // spec.out_channels,
+            "That is one filter",
+        ),
+        (
+            lambda spec, x: (2 * spec.in_channels * spec.kernel_size[0] ** 2 - 1 + spec.bias) * outputs(spec, x),
+            "height is used for both",
+        ),
+        (
+            lambda spec, x: (2 * products(spec) - 1) * outputs(spec, x) + spec.bias * spec.out_channels,
+            "once for each filter",
+        ),
         (
             lambda spec, x: (2 * products(spec) - 1 + spec.bias) * spec.out_channels * x[0] * x[2] * x[3],
             "positions of the input",
@@ -172,6 +221,7 @@ WRONG = {
         (4_097_000, "parameters"),
         (8_193_000, "−1 is missing"),
         (8192, "one of the 1,000"),
+        (8_194_000, "twice the parameters"),
     ],
     "mac_count": [
         (lambda spec, x: products(spec) * outputs(spec, x), "groups are ignored"),
@@ -194,6 +244,18 @@ WRONG = {
         ),
         (lambda spec, x: products(spec) * spec.out_channels // spec.groups, "Those are the weights"),
         (lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float"),
+        (
+            lambda spec, x: products(spec) // spec.groups * spec.out_channels * x[0] * x[2] * x[3],
+            "positions of the input",
+        ),
+        (
+            lambda spec, x: products(spec) * spec.out_channels // spec.groups * outputs(spec, x),
+            "all weights by all output numbers",
+        ),
+        (
+            lambda spec, x: spec.in_channels * spec.kernel_size[0] ** 2 // spec.groups * outputs(spec, x),
+            "height is used for both",
+        ),
     ],
     "weight_mask": [
         (lambda spec: np.ones((spec.out_channels, spec.in_channels), bool), "groups are ignored"),
@@ -204,13 +266,20 @@ WRONG = {
             ],
             "deals the channels out in turn",
         ),
+        (
+            lambda spec: [
+                [m // spec.groups == c // spec.groups for c in range(spec.in_channels)]
+                for m in range(spec.out_channels)
+            ],
+            "That divides by g",
+        ),
         (lambda spec: np.logical_not(mask_by_division(spec)), "the opposite"),
         (lambda spec: np.eye(spec.out_channels, spec.in_channels), "a diagonal"),
     ],
     "channel_shuffle": [
         (lambda x, groups: x, "Nothing has moved"),
         (lambda x, groups: shuffle_by_index(x, len(x) // groups), "cut the wrong way round"),
-        (lambda x, groups: x[::-1], "turns the order round"),
+        (lambda x, groups: np.asarray(x)[::-1].copy(), "That turns the order round"),
         (lambda x, groups: np.concatenate([x[-(len(x) // groups) :], x[: -(len(x) // groups)]]), "moves whole groups"),
     ],
     "separable_saving": [
@@ -221,6 +290,8 @@ WRONG = {
         (lambda m, k, factor: k**2 * m / (k**2 + factor * m), "in the pointwise step alone"),
         (lambda m, k, factor: m / (factor * (k**2 + m)), "a factor K² is lost"),
         (lambda m, k, factor: m / (k**2 + m), "a factor K² is lost"),
+        (lambda m, k, factor: factor * k**2 * m / (factor * (k**2 + factor * m)), "M was taken as m·M"),
+        (lambda m, k, factor: round(k**2 * m / (factor * (k**2 + m)), 2), "Do not round"),
         (lambda m, k, factor: k**2, "the ceiling K²."),
         (lambda m, k, factor: k**2 / factor, "the ceiling K²/m"),
         (lambda m, k, factor: 1 / (factor * (1 / m + 1 / k)), "kernel is a square"),
@@ -236,14 +307,18 @@ WRONG = {
         (6_588_450, "standard layer"),
         (4_610_100, "FLOPs"),
         (762, "weights"),
+        (4_573_800, "exact FLOPs without bias"),
         ((726 + 36) * 217 * 217, "stride is ignored"),
     ],
     "merged_kernel": [
-        (lambda d, p: np.einsum("cuv,mc->muv", d[:, 0], p[:, :, 0, 0])[:, None], "sums over the input channels. The"),
-        (lambda d, p: np.einsum("cuv,mc->muv", d[:, 0], p[:, :, 0, 0]), "drops their axis"),
-        (lambda d, p: np.einsum("cuv,mc->cmuv", d[:, 0], p[:, :, 0, 0]), "first two axes are swapped"),
-        (lambda d, p: p + d[:, 0], "sum of the two weights"),
-        (lambda d, p: np.stack([d[:, 0]] * len(p)), "without the weights of the pointwise step"),
+        (lambda d, p, m: merged_by_loops(d, p, 1), "multiplier is ignored"),
+        (lambda d, p, m: merged_by_loops(d, p, len(d)), "That sums over the input channels too"),
+        (lambda d, p, m: merged_by_loops(d, p, len(d))[:, 0], "drops their axis"),
+        (lambda d, p, m: merged_by_loops(d, p, m, neighbours=False), "are neighbours"),
+        (lambda d, p, m: merged_by_loops(d, p, m).swapaxes(0, 1), "first two axes are swapped"),
+        (lambda d, p, m: merged_by_loops(d, p, m, join=np.add), "sum of the two weights"),
+        (lambda d, p, m: merged_by_loops(d, np.ones_like(p), m), "leaves out the weights of the pointwise step"),
+        (lambda d, p, m: merged_by_loops(d, p, m) / m, "the mean over"),
     ],
 }
 
@@ -289,7 +364,7 @@ RIGHT = {
     ],
     "channel_shuffle": [
         shuffle_by_index,
-        lambda x, groups: torch.nn.ChannelShuffle(groups)(torch.tensor(x)[None])[0],
+        lambda x, groups: torch.nn.ChannelShuffle(groups)(x[None])[0],
         lambda x, groups: np.concatenate([x[n :: len(x) // groups] for n in range(len(x) // groups)]),
     ],
     "separable_saving": [
@@ -299,9 +374,10 @@ RIGHT = {
     ],
     "separable_macs": [2_305_050, 55 * 55 * (6 * 121 + 36)],
     "merged_kernel": [
-        lambda d, p: p * d[:, 0],
-        lambda d, p: np.einsum("cuv,mc->mcuv", d[:, 0], p[:, :, 0, 0]),
-        lambda d, p: (torch.tensor(p) * torch.tensor(d).transpose(0, 1)).tolist(),
+        merged_by_loops,
+        lambda d, p, m: torch.einsum("cjuv,mcj->mcuv", d.reshape(-1, m, *d.shape[2:]), p.reshape(len(p), -1, m)),
+        lambda d, p, m: np.asarray(p * d.transpose(0, 1)).reshape(len(p), -1, m, *d.shape[2:]).sum(2).tolist(),
+        merged_by_probing,
     ],
 }
 

@@ -20,6 +20,13 @@ SUM = Exercise(
     hints=[],
     takeaway="",
 )
+TWO_SUMS = Exercise(
+    target=lambda matrix: matrix.sum(axis=0, keepdims=True),
+    cases=[(np.ones((1, 3)),), (np.ones((2, 3)),)],
+    mistakes=[],
+    hints=[],
+    takeaway="",
+)
 
 
 def test_a_wrong_answer_is_quoted_with_the_argument_by_name_and_the_wanted_value():
@@ -112,13 +119,16 @@ def test_predict_tells_how_far_off_a_guess_is():
     assert predict(100, 100, "MACs") == Reply("right", "It is 100 MACs.")
     assert predict(25, 100, "MACs").message == "You said 25. It is 100 MACs, 4 times your guess."
     assert predict(400, 100, "MACs").message == "You said 400. It is 100 MACs, your guess divided by 4."
+    assert predict(95, 100, "MACs").message == "You said 95. It is 100 MACs. You were close."
+    assert predict(5.8, 5.76, "times").outcome == "right"
+    assert predict(2184, 2178, "weights").outcome == "wrong"
     assert predict(0, 100, "MACs").message == "You said 0. It is 100 MACs."
-    assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2) H, W."
+    assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2): H, W."
     assert predict((2, 2), (2, 2), "H, W").outcome == "right"
 
 
 def test_hint_without_a_level_counts_and_a_missing_level_raises():
-    assert DOUBLE.hint().message == "There are 2, the last one nearly the answer. Ask with hint(1) to hint(2)."
+    assert DOUBLE.hint().message == "There are 2, from gentle to the answer. Ask with hint(1) to hint(2)."
     assert DOUBLE.hint(2) == Reply("hint 2 of 2", "2 * number")
     for level in (0, 3, "1"):
         with pytest.raises(
@@ -139,9 +149,24 @@ def test_draw_shows_target_and_answer_and_survives_every_answer():
         lambda matrix: np.zeros((1, 3)),
         lambda matrix: None,
         lambda matrix: 5,
-        lambda matrix: np.zeros((2, 2, 2)),
         lambda matrix: matrix / undefined,  # noqa: F821
+        lambda matrix: np.zeros((2, 2, 2)),
     ]
     texts = [repr(SUM.draw(answer)) for answer in answers]
-    assert len(set(texts[:3])) == 3
-    assert texts[2] == texts[3] == texts[4] == texts[5]
+    assert texts[2] == texts[3] == texts[4]
+    assert len(set(texts)) == 4
+
+
+@pytest.mark.parametrize("guess", [(1, 228, 800), "1,228,800", True])
+def test_predict_does_not_give_the_value_away_for_what_is_no_number(guess):
+    reply = predict(guess, 1_228_800, "MACs")
+    assert reply.outcome == "not yet"
+    assert "1,228,800 MACs" not in reply.message
+    assert "Write it without commas and quotes" in reply.message
+
+
+def test_draw_shows_the_first_case_that_is_wrong():
+    right_for_one = repr(TWO_SUMS.draw(lambda matrix: matrix[:1] if len(matrix) == 1 else matrix[:1] * 0))
+    assert "matrix = an array of shape (2, 3)" in right_for_one
+    assert "3 of 3 cells differ" in right_for_one
+    assert right_for_one != repr(TWO_SUMS.draw(lambda matrix: matrix.sum(axis=0, keepdims=True)))

@@ -11,6 +11,7 @@ filter_multiplications = Exercise(
     mistakes=[
         Mistake("That is one channel. The filter has 11×11 weights for each of the 3 channels.", lambda: 11 * 11),
         Mistake("Those are the additions: n products need n − 1 of them. Count the products.", lambda: 11 * 11 * 3 - 1),
+        Mistake("That is twice the weights. Count the multiplications alone.", lambda: 2 * 363),
         Mistake("Those are multiplications and additions together. Count the multiplications.", lambda: 2 * 363 - 1),
         Mistake("The sizes are added there. Each of the 11 rows has 11 columns: they multiply.", lambda: 11 + 11 + 3),
         Mistake("The channels are added there. Each of the 3 channels has its own 11×11 weights.", lambda: 11 * 11 + 3),
@@ -28,6 +29,18 @@ multiplications = Exercise(
     target=lambda kernel, channels, filters, size: kernel**2 * channels * filters * size**2,
     cases=[(5, 3, 1, 8), (5, 3, 256, 8), (3, 16, 7, 30)],
     mistakes=[
+        Mistake(
+            "Kernel and output are squares: kernel·kernel weights, size·size positions.",
+            lambda k, c, m, s: k * c * m * s,
+        ),
+        Mistake(
+            "That is twice the multiplications. Additions are not counted here.",
+            lambda k, c, m, s: 2 * k**2 * c * m * s**2,
+        ),
+        Mistake(
+            "`size` is the output's side already. Nothing is to be taken from it.",
+            lambda k, c, m, s: k**2 * c * m * (s - k + 1) ** 2,
+        ),
         Mistake(
             "The number of filters is missing.", lambda kernel, channels, filters, size: kernel**2 * channels * size**2
         ),

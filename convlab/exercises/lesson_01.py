@@ -32,6 +32,7 @@ output_size = Exercise(
         (10, 3, 2, 0, 1),
         (19, 3, 3, 2, 2),
         (31, 4, 5, 3, 3),
+        (40, 4, 1, 0, 3),
     ],
     mistakes=[
         Mistake("That is what comes out when the stride is ignored.", lambda n, k, s, p, d: true_size(n, k, 1, p, d)),
@@ -45,11 +46,11 @@ output_size = Exercise(
             lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
         ),
         Mistake(
-            "That is (W − F + 2P)/(S + 1): the + 1 belongs outside the fraction. The first position needs no step.",
+            "That is (W − F + 2P)/(S + 1), or (size − kernel + 2·padding)/(stride + 1): the + 1 belongs outside.",
             lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1),
         ),
         Mistake(
-            "That is (W − F + 2P)//(S + 1): the + 1 belongs outside the fraction. The first position needs no step.",
+            "That is (W − F + 2P)//(S + 1), or (size − kernel + 2·padding)//(stride + 1): the + 1 belongs outside.",
             lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1),
         ),
         Mistake(
@@ -65,6 +66,22 @@ output_size = Exercise(
         Mistake(
             "That takes the window as d·K wide. K taps have K − 1 gaps: it spans d·(K − 1) + 1.",
             lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1,
+        ),
+        Mistake(
+            "That takes kernel + dilation − 1 as the span. Each of the K − 1 gaps is d wide: d·(K − 1) + 1.",
+            lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1,
+        ),
+        Mistake(
+            "The + 1 is inside the division. The first position is added after it.",
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s,
+        ),
+        Mistake(
+            "The span is one short: K taps span d·(K − 1) + 1 cells.",
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1,
+        ),
+        Mistake(
+            "Brackets are missing: // binds before + and −, so only the last number was divided.",
+            lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1,
         ),
         Mistake("That divides the image by the stride. The window has to fit inside it.", lambda n, k, s, p, d: n // s),
     ],
@@ -99,6 +116,10 @@ conv2d = Exercise(
             ],
         ),
         Mistake(
+            "The output is one row and one column short: (size − kernel) // stride, + 1 for the first position.",
+            lambda x, w, s: true_conv2d(x, w, s)[:, :-1, :-1],
+        ),
+        Mistake(
             "That is the first channel alone. The products of all channels are summed.",
             lambda x, w, s: true_conv2d(x[:1], w[:, :1], s),
         ),
@@ -112,7 +133,7 @@ conv2d = Exercise(
         Mistake("Height and width are swapped in your result.", lambda x, w, s: true_conv2d(x, w, s).swapaxes(1, 2)),
         Mistake(
             "That flips the kernel, as a convolution in mathematics does. In PyTorch the kernel is not flipped.",
-            lambda x, w, s: true_conv2d(x, w[:, :, ::-1, ::-1], s),
+            lambda x, w, s: true_conv2d(x, w.flip(2, 3), s),
         ),
         Mistake(
             "That is the mean of the products. A convolution is their sum.",
@@ -124,7 +145,6 @@ conv2d = Exercise(
         "The window of output (i, j) starts in row i·stride and column j·stride. Height and width differ.",
         "out[m, i, j] = (image[:, i*stride:i*stride + kh, j*stride:j*stride + kw] * kernels[m]).sum()",
     ],
-    view=lambda output: output[0],
     takeaway="One filter, one output channel; one position, one number; all channels and all taps are summed.",
 )
 
@@ -135,6 +155,7 @@ missing_padding = Exercise(
         Mistake("Without padding the output is 109×109: (224 − 7)/2 rounded down, + 1.", lambda: 0),
         Mistake("With 1 zero on each side the output is 110×110.", lambda: 1),
         Mistake("With 2 zeros on each side the output is 111×111.", lambda: 2),
+        Mistake("A padding is a whole number, and the division rounds down: one cell is left over.", lambda: 2.5),
         Mistake("With 4 zeros on each side the output is 113×113.", lambda: 4),
         Mistake("That is both sides together. PyTorch's padding is the number of zeros on each side.", lambda: 6),
         Mistake("That is the size of the kernel. With 7 zeros on each side the output is 116×116.", lambda: 7),

@@ -87,6 +87,28 @@ flop_count = Exercise(
             flops_of(cost.products_per_output, lambda n, bias: 2 * n + 1),
         ),
         Mistake(
+            "The input channels are missing: a filter is as deep as the image.",
+            flops_of(
+                lambda spec: cost.products_per_output(replace(spec, in_channels=1)), lambda n, bias: 2 * n - 1 + bias
+            ),
+        ),
+        Mistake(
+            "That is one filter. Each of the out_channels filters gives its own output numbers.",
+            lambda spec, x: cost.flop_count(replace(spec, out_channels=1), x),
+        ),
+        Mistake(
+            "The kernel's height is used for both sides. kernel_size is (height, width).",
+            flops_of(lambda spec: spec.in_channels * spec.kernel_size[0] ** 2, lambda n, bias: 2 * n - 1 + bias),
+        ),
+        Mistake(
+            "The bias is counted once for each filter. It is added to each output number.",
+            lambda spec, x: cost.flop_count(replace(spec, bias=False), x) + spec.bias * spec.out_channels,
+        ),
+        Mistake(
+            "The −1 is on the wrong side: 2n − 1 without bias, 2n with bias.",
+            flops_of(cost.products_per_output, lambda n, bias: 2 * n - bias),
+        ),
+        Mistake(
             "That is 2n with no bias and 2n + 1 with one: the −1 is missing.",
             flops_of(cost.products_per_output, lambda n, bias: 2 * n + bias),
         ),
@@ -127,6 +149,7 @@ linear_flops = Exercise(
             lambda: (2 * 4096 + 1) * 1000,
         ),
         Mistake("That is one of the 1,000 outputs.", lambda: 2 * 4096),
+        Mistake("That is twice the parameters. A bias is added, never multiplied.", lambda: 2 * 4097 * 1000),
     ],
     hints=[
         "Each of the 1,000 outputs sums 4,096 products.",

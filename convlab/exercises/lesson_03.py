@@ -6,8 +6,9 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
+import torch
 
-from convlab import cost
+from convlab import cost, shape
 from convlab.exercise import Exercise, Mistake, integers, on_changed_layer
 from convlab.spec import ConvSpec
 
@@ -38,6 +39,20 @@ mac_count = Exercise(
             lambda spec, x: cost.mac_count(spec, (1, *x[1:])),
         ),
         Mistake("That is what comes out when the stride is ignored.", on_changed_layer(cost.mac_count, stride=1)),
+        Mistake(
+            "That counts the positions of the input. The window stops only where the output has a number.",
+            lambda spec, x: prod(spec.weight_shape) * x[0] * x[2] * x[3],
+        ),
+        Mistake(
+            "That multiplies all weights by all output numbers. A weight belongs to one output channel.",
+            lambda spec, x: prod(spec.weight_shape) * prod(shape.output_shape(spec, x)),
+        ),
+        Mistake(
+            "The kernel's height is used for both sides. kernel_size is (height, width).",
+            lambda spec, x: (
+                spec.kernel_size[0] ** 2 * spec.in_channels // spec.groups * prod(shape.output_shape(spec, x))
+            ),
+        ),
         Mistake(
             "Those are the weights. Each of them works at every output position.",
             lambda spec, x: prod(spec.weight_shape),
@@ -81,6 +96,12 @@ weight_mask = Exercise(
                 np.subtract.outer(np.arange(spec.out_channels), np.arange(spec.in_channels)) % spec.groups == 0
             ),
         ),
+        Mistake(
+            "That divides by g. A group has M/g outputs and C/g inputs: m // (M // g) is the group of output m.",
+            lambda spec: np.equal.outer(
+                np.arange(spec.out_channels) // spec.groups, np.arange(spec.in_channels) // spec.groups
+            ),
+        ),
         Mistake("That is the opposite: True where a filter does not look.", lambda spec: ~true_mask(spec)),
         Mistake(
             "That is a diagonal. In a group, each output sees all C/g inputs.",
@@ -97,7 +118,7 @@ weight_mask = Exercise(
 
 channel_shuffle = Exercise(
     target=lambda x, groups: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
-    cases=[(np.arange(6.0).reshape(6, 1, 1), 2), (np.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
+    cases=[(torch.arange(6.0).reshape(6, 1, 1), 2), (torch.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
     mistakes=[
         Mistake("Nothing has moved.", lambda x, groups: x),
         Mistake(
@@ -106,11 +127,11 @@ channel_shuffle = Exercise(
         ),
         Mistake(
             "That turns the order round. Take the first channel of each group, then the second of each.",
-            lambda x, groups: x[::-1],
+            lambda x, groups: x.flip(0),
         ),
         Mistake(
             "That moves whole groups. The channels of each group have to end up in different groups.",
-            lambda x, groups: np.roll(x, len(x) // groups, axis=0),
+            lambda x, groups: x.roll(len(x) // groups, 0),
         ),
     ],
     hints=[
@@ -118,5 +139,5 @@ channel_shuffle = Exercise(
         "Give the channels two axes, (groups, C // groups). Which two axes have to change places?",
         "x.reshape(groups, C // groups, H, W).swapaxes(0, 1).reshape(C, H, W)",
     ],
-    takeaway="Reshape, swap, reshape back: it costs no MAC, and the next layer's groups each see all of this layer's.",
+    takeaway="Reshape, swap, reshape back, without a MAC. A new group takes from every old one if C/g is g or more.",
 )

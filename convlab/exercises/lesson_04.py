@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from convlab import cost
 from convlab.exercise import Exercise, Mistake, integers
 from convlab.spec import ConvSpec
@@ -38,7 +36,7 @@ separable_saving = Exercise(
             lambda m, k, factor: 1 / (factor / m + 1 / k**2),
         ),
         Mistake(
-            "The multiplier is in the pointwise step alone. The depthwise step has m·C kernels.",
+            "The multiplier is in the pointwise step alone, or M was taken as m·M. The depthwise step has m·C kernels.",
             lambda m, k, factor: 1 / (1 / m + factor / k**2),
         ),
         Mistake(
@@ -93,6 +91,10 @@ separable_macs = Exercise(
             "Each depthwise kernel is counted on all 3 channels. It looks at one.",
             lambda: 55 * 55 * (6 * 3 * 121 + 6 * 6),
         ),
+        Mistake(
+            "Those are exact FLOPs without bias. A MAC is one multiplication.",
+            lambda: 55 * 55 * 6 * (2 * 121 - 1 + 2 * 6 - 1),
+        ),
         Mistake("That is the standard layer.", lambda: 55 * 55 * 6 * 3 * 121),
         Mistake(
             "Those are FLOPs, or twice the MACs. One MAC is one multiplication with its accumulation.",
@@ -115,36 +117,56 @@ separable_macs = Exercise(
     takeaway="Twice the kernels, nearly twice the MACs: almost all the work of this layer is in the depthwise step.",
 )
 
+
+def true_merged_kernel(depthwise, pointwise, multiplier):
+    """Return the weights (M, C, K, K) of the layer that equals a depthwise and a pointwise layer in a row."""
+    products = pointwise * depthwise[:, 0]  # (M, m·C, K, K)
+    filters, _, *kernel = products.shape
+    return products.reshape(filters, -1, multiplier, *kernel).sum(2)
+
+
 merged_kernel = Exercise(
-    target=lambda depthwise, pointwise: pointwise * depthwise[:, 0],
+    target=true_merged_kernel,
     cases=[
-        (integers(1, 1, 3, 3), integers(2, 1, 1, 1)),
-        (integers(3, 1, 2, 3), integers(4, 3, 1, 1)),
-        (integers(5, 1, 3, 2), integers(2, 5, 1, 1)),
+        (integers(3, 1, 2, 2), integers(4, 3, 1, 1), 1),
+        (integers(4, 1, 3, 3), integers(5, 4, 1, 1), 2),
+        (integers(6, 1, 3, 3), integers(2, 6, 1, 1), 3),
     ],
     mistakes=[
         Mistake(
-            "That sums over the input channels. The merged kernel keeps them: the convolution does the sum.",
-            lambda d, p: (p * d[:, 0]).sum(axis=1, keepdims=True),
+            "The multiplier is ignored: that has m·C input channels. Add the m kernels of each input channel.",
+            lambda d, p, m: p * d[:, 0],
         ),
-        Mistake("That sums over the input channels, and drops their axis.", lambda d, p: (p * d[:, 0]).sum(axis=1)),
+        Mistake(
+            "That sums over the input channels too. The merged kernel keeps them: the convolution does that sum.",
+            lambda d, p, m: (p * d[:, 0]).sum(1, keepdim=True),
+        ),
+        Mistake("That sums over all channels, and drops their axis.", lambda d, p, m: (p * d[:, 0]).sum(1)),
+        Mistake(
+            "The kernels of a channel are neighbours: channel 0 has the kernels 0 to m − 1, channel 1 the next m.",
+            lambda d, p, m: (p * d[:, 0]).reshape(len(p), m, -1, *d.shape[2:]).sum(1),
+        ),
         Mistake(
             "The first two axes are swapped: PyTorch's order is (M, C, K, K).",
-            lambda d, p: (p * d[:, 0]).swapaxes(0, 1),
+            lambda d, p, m: true_merged_kernel(d, p, m).transpose(0, 1),
         ),
         Mistake(
             "That is the sum of the two weights. One is applied after the other, so they multiply.",
-            lambda d, p: p + d[:, 0],
+            lambda d, p, m: (p + d[:, 0]).reshape(len(p), -1, m, *d.shape[2:]).sum(2),
         ),
         Mistake(
-            "That repeats the depthwise kernels without the weights of the pointwise step.",
-            lambda d, p: np.broadcast_to(d[:, 0], (len(p), *d[:, 0].shape)),
+            "That leaves out the weights of the pointwise step.",
+            lambda d, p, m: true_merged_kernel(d, p * 0 + 1, m),
+        ),
+        Mistake(
+            "That is the mean over the m kernels. Their outputs are added.",
+            lambda d, p, m: true_merged_kernel(d, p, m) / m,
         ),
     ],
     hints=[
-        "Follow one input number to one output number: it is weighed by D[c], then by P[m, c].",
-        "W[m, c, u, v] = P[m, c] · D[c, u, v], of shape (M, C, K, K).",
-        "pointwise has shape (M, C, 1, 1) and depthwise[:, 0] has (C, K, K): their product broadcasts.",
+        "Follow one input number to one output number. It goes through m kernels, and each has its own weight in P.",
+        "products = pointwise * depthwise[:, 0] has shape (M, m·C, K, K). Which of its m·C entries are of channel c?",
+        "products.reshape(M, C, multiplier, K, K).sum(2)",
     ],
-    takeaway="For one input channel, the M kernels are multiples of one kernel: a matrix of rank 1.",
+    takeaway="For one input channel, the M kernels are mixtures of m kernels: a matrix of rank m at most.",
 )
