@@ -100,10 +100,8 @@ class CostTable:
         style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
         style = style.format("{:,}", subset=numbers[:3]).format("{:.2%}", subset=numbers[3:])
         style = style.format(lambda name: name, subset=["layer"], escape="html")
-        left, right = ("text-align: left", "text-align: right; white-space: nowrap")
-        style = style.set_table_styles(
-            [{"selector": "th, td", "props": right}, {"selector": ".col0, .col1", "props": left}]
-        )
+        alignment = {"th, td": "text-align: right", "td": "white-space: nowrap", ".col0, .col1": "text-align: left"}
+        style = style.set_table_styles([{"selector": where, "props": props} for where, props in alignment.items()])
         return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
 
 
