@@ -1,209 +1,91 @@
-"""The figures of the course. Every drawing is a function on one Axes; `show` puts several into one picture.
+"""The figures of the course: every drawing is a function on one Axes, and `show` makes a picture of it.
 
-`draw_*(data, ax=None, **options)` draws on `ax`, or on a new one, and returns it. Its twin `describe_*(data)`
-says in one or two sentences what the drawing shows, from the same data: the alt text of the picture.
-
-One colour per role (Okabe & Ito 2008), the same in every figure. No meaning rests on colour alone: padding is
-hatched, groups have a letter and a dash, wrong cells a cross.
+`draw_*(data, ax=None, **options)` draws on `ax`, or on a new one, and returns it. Its twin `describe_*(data)`,
+with the same options, says in one or two sentences what the drawing shows, from the same data: the alt text.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from functools import wraps
-from html import escape
-from inspect import signature
-from io import BytesIO
-from itertools import pairwise
-from math import ceil, floor, isfinite, log2, log10
+from itertools import pairwise, product
+from math import floor, isfinite, log2, log10
 from string import ascii_uppercase
 from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
+from matplotlib.patches import Polygon, Rectangle
 
 from convlab.cost import mac_count
+from convlab.picture import (
+    HIGHLIGHT,
+    INK,
+    INPUT,
+    KERNEL,
+    OUTPUT,
+    PADDING,
+    PAGE_INCHES,
+    PAPER,
+    UNIT_INCHES,
+    arrow,
+    canvas,
+    cell,
+    drawing,
+    minus,
+    node,
+    number_cells,
+    panel_inches,
+    show,
+    tint,
+    write,
+)
 from convlab.shape import Shape, check_spec, output_shape, pads
 from convlab.spec import ConvSpec, Pair, check_groups, exact_int
 from convlab.table import cost_table, layer_kind, named_layers
 
-INPUT, KERNEL, OUTPUT, PADDING, HIGHLIGHT = "#0072B2", "#E69F00", "#009E73", "#BBBBBB", "#D55E00"
-INK, PAPER = "#222222", "#FFFFFF"
-DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
-STYLE = {
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "hatch.color": "#888888",
-}
-PAGE_INCHES, DOTS_PER_INCH = 8.0, 100  # 800 px, the width of a notebook's output
-UNIT_INCHES, TALL_INCHES, NARROW_INCHES = 0.42, 5.5, 2.3  # largest cell, tallest and narrowest panel
+__all__ = [
+    "MaskPanel",
+    "WindowStep",
+    "describe_cost_bars",
+    "describe_mask",
+    "describe_separable_share",
+    "describe_shuffle",
+    "describe_volumes",
+    "describe_window",
+    "describe_wiring",
+    "draw_cost_bars",
+    "draw_mask",
+    "draw_separable_share",
+    "draw_shuffle",
+    "draw_volumes",
+    "draw_window",
+    "draw_wiring",
+    "kernel_pairs",
+    "separable_share",
+    "show",
+    "shuffle_order",
+    "window_steps",
+    "window_taps",
+    "wrong_cells",
+]
+
 BESIDE_INCHES = 3.5  # a panel this wide has its two parts side by side, a narrower one below each other
 MAX_CHANNELS, MAX_CELLS, MAX_LAYERS = 16, 20, 4  # more would be too small to read
+MAX_NUMBERS = 9  # more would make the alt text a list
+FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 
-class Picture:
-    """A finished figure: a PNG with its alt text. Jupyter shows the image, `print` the text."""
-
-    def __init__(self, png: bytes, alt: str):
-        self.png, self.alt = png, alt
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_html_(self) -> str:
-        source = b64encode(self.png).decode()
-        return f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{source}" style="max-width:100%">'
-
-
-def drawing(describe):
-    """Link a draw function to its describe twin; give it the course's style, and an Axes if it gets none."""
-
-    def link(draw):
-        @wraps(draw)
-        def styled(data, ax=None, **options) -> Axes:
-            with style.context(["default", STYLE]):
-                ax = Figure(figsize=(PAGE_INCHES, PAGE_INCHES / 2)).add_subplot() if ax is None else ax
-                draw(data, ax, **options)
-            return ax
-
-        styled.describe = describe
-        return styled
-
-    return link
-
-
-def show(draw, *items, columns: int | None = None, width: float = PAGE_INCHES, **options) -> Picture:
-    """Return a picture with one panel an item, in reading order.
-
-    Args:
-        draw: one of this module's `draw_*` functions.
-        items: what it draws, one for each panel.
-        columns: panels in a row; all of them if left out.
-        width: the most that the picture takes, in inches (100 px each).
-        options: passed on to `draw`, and to its describe twin where that has them.
-
-    Raises:
-        TypeError: `draw` is none of the draw functions.
-        ValueError: no item.
-    """
-    if not hasattr(draw, "describe"):
-        names = ", ".join(name for name, value in globals().items() if hasattr(value, "describe"))
-        raise TypeError(f"{draw!r} is no draw function; wanted one of {names}")
-    if not items:
-        raise ValueError(f"nothing to draw; wanted at least one item, as in show({draw.__name__}, item)")
-    columns = min(exact_int("columns", len(items) if columns is None else columns, 1), len(items))
-    rows = ceil(len(items) / columns)
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(width, width), dpi=DOTS_PER_INCH, layout="constrained")
-        figure.get_layout_engine().set(h_pad=0.1)
-        panels = figure.subplots(rows, columns, squeeze=False).flat
-        for ax, item in zip(panels, items):
-            draw(item, ax, **options)
-        for ax in list(panels)[len(items) :]:
-            ax.remove()
-        _fit(figure, columns)
-        png = BytesIO()
-        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
-    known = {name: value for name, value in options.items() if name in signature(draw.describe).parameters}
-    return Picture(png.getvalue(), " ".join(draw.describe(item, **known) for item in items))
-
-
-def _fit(figure, columns):
-    """Give all panels one scale, wrap their titles, and set the figure's size to what they need."""
-    panel, axes = figure.get_figwidth() / columns, figure.axes
-    rows = [axes[n : n + columns] for n in range(0, len(axes), columns)]
-    if axes[0].get_box_aspect():  # a chart
-        heights = [panel * max(ax.get_box_aspect() for ax in row) for row in rows]
-    else:
-        wide = max(np.ptp(ax.get_xlim()) for ax in axes)
-        tall = [max(np.ptp(ax.get_ylim()) for ax in row) for row in rows]
-        unit = min(UNIT_INCHES, TALL_INCHES / max(tall), (panel - 0.2) / wide)  # inches
-        panel, heights = min(panel, max(unit * wide + 0.3, NARROW_INCHES)), [unit * units for units in tall]
-        for row, units in zip(rows, tall):
-            for ax in row:
-                ax.set(xlim=(0, (panel - 0.2) / unit), ylim=(units, 0))
-    room = panel if columns > 1 else figure.get_figwidth()  # a lone title may be wider than its drawing
-    titles = [fill(ax.get_title(loc="left"), int(12 * (room - 0.15))) for ax in axes]  # 12 letters an inch
-    for ax, title in zip(axes, titles):
-        ax.set_title(title, loc="left")
-    lines = 1 + max(title.count("\n") for title in titles)
-    axes[0].get_gridspec().set_height_ratios(heights)
-    figure.set_size_inches(panel * columns, sum(heights) + len(rows) * (0.2 * lines + 0.8))
-
-
-def _canvas(ax, width, height, title):
-    """Turn `ax` into a sheet of width × height units, the origin at the top left."""
-    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
-    ax.axis("off")
-    ax.set_title(title, loc="left")
-
-
-def _panel_inches(ax):
-    """Return the width that `ax` has on the page, with its margins."""
-    place = ax.get_subplotspec()
-    return ax.figure.get_figwidth() / (place.get_gridspec().ncols if place else 1)
-
-
-def _tint(color, amount, toward=PAPER):
-    """Return `color`, mixed with `toward`: 0 is the colour itself, 1 is `toward`."""
-    return to_hex([(1 - amount) * a + amount * b for a, b in zip(to_rgb(color), to_rgb(toward))])
-
-
-def _text(ax, x, y, text, face=PAPER, **options):
-    """Write in ink, or in white on a dark face."""
-    dark = np.dot(to_rgb(face), (0.299, 0.587, 0.114)) < 0.38
-    settings = {"ha": "center", "va": "center", "linespacing": 1.15, "color": PAPER if dark else INK}
-    ax.text(x, y, text, **{**settings, **options})
-
-
-def _cell(ax, x, y, face=PAPER, text="", **options):
-    """Draw a unit square with its top left corner at (x, y)."""
-    settings = {"facecolor": face, "edgecolor": INK, "linewidth": 0.8}
-    ax.add_patch(Rectangle((x, y), 1, 1, **{**settings, **options}))
-    if text:
-        _text(ax, x + 0.5, y + 0.5, text, face, zorder=4)
-
-
-def _number_cells(ax, x, y, rows, columns, names=()):
-    """Number the rows and columns of a grid whose corner is at (x, y), and name the two axes."""
-    for n, row in enumerate(rows):
-        _text(ax, x - 0.2, y + n + 0.5, _minus(row), ha="right")
-    for n, column in enumerate(columns):
-        _text(ax, x + n + 0.5, y - 0.45, _minus(column))
-    if names:
-        _text(ax, x - 1.4, y + len(rows) / 2, names[0], rotation=90)
-        _text(ax, x + len(columns) / 2, y + len(rows) + 0.2, names[1], va="top")
-
-
-def _node(ax, x, y, text, face):
-    ax.add_patch(Circle((x, y), 0.4, facecolor=face, edgecolor=INK, linewidth=0.8, zorder=3))
-    _text(ax, x, y, text, face, zorder=4)
-
-
-def _arrow(ax, start, end):
-    look = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "color": INK, "zorder": 5}
-    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
-
-
-def _percent(share: float) -> str:
+def _percent(share):
     return f"{100 * share:.3g} %"
 
 
-def _minus(number: int) -> str:
-    return str(number).replace("-", "−")
+def _entry(number, digits=3):
+    """Write one number of an array: an integer as it is, another to a few digits."""
+    return minus(f"{number:.{6 if float(number).is_integer() else digits}g}")
 
 
-def _check_limit(name: str, number: int, limit: int) -> None:
+def _check_limit(name, number, limit):
     if number > limit:
         raise ValueError(f"{name}={number} is too many to draw; wanted at most {limit}")
 
@@ -212,21 +94,22 @@ def _check_limit(name: str, number: int, limit: int) -> None:
 
 
 class WindowStep(NamedTuple):
-    """One position of the window: the layer, its input shape (N, C, H, W), and the output cell (i, j)."""
+    """One position of the window: the layer, its input shape (N, C, H, W), the output cell (i, j), H×W numbers."""
 
     spec: ConvSpec
     input_shape: Shape
     position: Pair
+    values: Any = None
 
 
-def window_steps(spec: ConvSpec, input_shape: Shape, count: int | None = None) -> list[WindowStep]:
+def window_steps(spec: ConvSpec, input_shape: Shape, count: int | None = None, values=None) -> list[WindowStep]:
     """Return the first `count` positions of the window in reading order, all if `count` is left out.
 
     >>> [step.position for step in window_steps(ConvSpec(1, 1, 3, stride=2), (1, 1, 7, 7), count=4)]
     [(0, 0), (0, 1), (0, 2), (1, 0)]
     """
     height, width = output_shape(spec, input_shape)[2:]
-    return [WindowStep(spec, input_shape, divmod(n, width)) for n in range(height * width)][:count]
+    return [WindowStep(spec, input_shape, divmod(n, width), values) for n in range(height * width)][:count]
 
 
 def window_taps(step: WindowStep) -> tuple[list[int], list[int]]:
@@ -235,7 +118,7 @@ def window_taps(step: WindowStep) -> tuple[list[int], list[int]]:
     >>> window_taps(WindowStep(ConvSpec(1, 1, 3, stride=2, padding=1), (1, 1, 5, 5), (0, 1)))
     ([-1, 0, 1], [1, 2, 3])
     """
-    spec, input_shape, position = step
+    spec, input_shape, position, _ = step
     for axis, at, size in zip(("row", "column"), position, output_shape(spec, input_shape)[2:]):
         if not 0 <= at < size:
             raise ValueError(f"position={position} has {axis} {at}; wanted 0 to {size - 1}")
@@ -245,23 +128,36 @@ def window_taps(step: WindowStep) -> tuple[list[int], list[int]]:
 
 def _span(name, taps):
     """Name the taps of one axis: "row 4", "rows 0 to 2", "rows 0, 2, 4"."""
-    if len(taps) == 1:
-        return f"{name} {_minus(taps[0])}"
-    if taps[1] - taps[0] == 1 and len(taps) > 2:
-        return f"{name}s {_minus(taps[0])} to {_minus(taps[-1])}"
-    return f"{name}s {', '.join(map(_minus, taps))}"
+    name += "s" * (len(taps) > 1)
+    if len(taps) > 2 and taps[1] - taps[0] == 1:
+        return f"{name} {minus(taps[0])} to {minus(taps[-1])}"
+    return f"{name} {', '.join(map(minus, taps))}"
+
+
+def _padded(step):
+    """Return the numbers of the input with its padding, None if the step has none."""
+    if step.values is None:
+        return None
+    values, size = np.asarray(step.values), tuple(step.input_shape[2:])
+    if values.shape != size:
+        raise ValueError(f"values has shape {values.shape}; wanted {size}, the height and width of the input")
+    return np.pad(values.astype(float), pads(step.spec))
 
 
 def describe_window(step: WindowStep) -> str:
-    """Say which rows and columns one output cell is computed from."""
+    """Say which rows and columns one output cell is computed from, and the numbers there if known and few."""
     (rows, columns), (height, width) = window_taps(step), step.input_shape[2:]
     out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
-    inside = sum(0 <= r < height for r in rows) * sum(0 <= c < width for c in columns)
-    zeros = len(rows) * len(columns) - inside
+    (top, _), (left, _) = pads(step.spec)
+    read, values, numbers = len(rows) * len(columns), _padded(step), ""
+    zeros = read - sum(0 <= r < height for r in rows) * sum(0 <= c < width for c in columns)
+    if values is not None and read <= MAX_NUMBERS:
+        lines = values[np.ix_([top + r for r in rows], [left + c for c in columns])]
+        numbers = f" The numbers, row by row: {'; '.join(', '.join(map(_entry, line)) for line in lines)}."
     return (
         f"Output {step.position} of {out_height} × {out_width} is computed from {_span('row', rows)} and "
         f"{_span('column', columns)} of the {height} × {width} input; "
-        f"padding zeros among the {zeros + inside} numbers read: {zeros}."
+        f"padding zeros among the {read} numbers read: {zeros}.{numbers}"
     )
 
 
@@ -272,48 +168,46 @@ def draw_window(step: WindowStep, ax: Axes | None = None) -> Axes:
     The output stands beside the input where there is room, else below. Only one channel is drawn.
 
     Raises:
-        ValueError: a position outside the output, or an input of more than 20 cells a side, padding included.
+        ValueError: a position outside the output, values of another size than the input, or an input of more
+            than 20 cells a side, padding included.
     """
-    (rows, columns), (height, width) = window_taps(step), step.input_shape[2:]
+    (rows, columns), (height, width), values = window_taps(step), step.input_shape[2:], _padded(step)
     (top, bottom), (left, right) = pads(step.spec)
     out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
     high, wide = height + top + bottom, width + left + right
     _check_limit("cells on one side of the padded input", max(high, wide), MAX_CELLS)
 
-    beside = _panel_inches(ax) >= BESIDE_INCHES
+    beside = panel_inches(ax) >= BESIDE_INCHES
     head = 1 if beside else 2  # rows above the grid: the column numbers and, if the output is below, a caption
-    x0, y0 = 1 + left, head + top  # the corner of the image; the padding lies around it
-    for r in range(-top, height + bottom):
-        for c in range(-left, width + right):
-            padding, tap = not (0 <= r < height and 0 <= c < width), r in rows and c in columns
-            face = KERNEL if tap else PADDING if padding else _tint(INPUT, 0.75)
-            hatch = "////" if padding and not tap else None
-            _cell(ax, x0 + c, y0 + r, face, "0" if padding else "", hatch=hatch)
-            if tap:
-                _cell(ax, x0 + c, y0 + r, "none", linewidth=2, zorder=3)
-    _number_cells(ax, 1, head, range(-top, height + bottom), range(-left, width + right))
+    for y, x in product(range(high), range(wide)):
+        r, c = y - top, x - left
+        inside, tap = 0 <= r < height and 0 <= c < width, r in rows and c in columns
+        face = KERNEL if tap else tint(INPUT, 0.75) if inside else PADDING
+        number = ("" if inside else "0") if values is None else _entry(values[y, x])
+        look = {"linewidth": 2, "zorder": 3} if tap else {}
+        cell(ax, 1 + x, head + y, face, number, hatch=None if inside else "////", **look)
+    number_cells(ax, 1, head, range(-top, height + bottom), range(-left, width + right))
 
-    i, j = step.position
     ox, oy = 1 + max(0, (wide - out_width) / 2), high + head + 1.5
     if beside:
         ox, oy = wide + 3.5, 1 + max(0, (high - out_height) / 2)
-    for n in range(out_height * out_width):
-        r, c = divmod(n, out_width)
-        now, done = n == i * out_width + j, n < i * out_width + j
-        face = HIGHLIGHT if now else _tint(OUTPUT, 0.55) if done else PAPER
-        _cell(ax, ox + c, oy + r, face, linewidth=2 if now else 0.8, zorder=3 if now else 2)
-    middle = (x0 + (columns[0] + columns[-1] + 1) / 2, y0 + (rows[0] + rows[-1] + 1) / 2)
+    for at in product(range(out_height), range(out_width)):
+        face = HIGHLIGHT if at == tuple(step.position) else tint(OUTPUT, 0.55) if at < tuple(step.position) else PAPER
+        look = {"linewidth": 2, "zorder": 3} if face == HIGHLIGHT else {"zorder": 2}
+        cell(ax, ox + at[1], oy + at[0], face, **look)
+
+    (i, j), x0, y0 = step.position, 1 + left, head + top  # (x0, y0) is the corner of the image
     if beside:
-        _arrow(ax, (x0 + columns[-1] + 1, middle[1]), (ox + j, oy + i + 0.5))
+        arrow(ax, (x0 + columns[-1] + 1, y0 + (rows[0] + rows[-1] + 1) / 2), (ox + j, oy + i + 0.5))
     else:
-        _arrow(ax, (middle[0], y0 + rows[-1] + 1), (ox + j + 0.5, oy + i))
+        arrow(ax, (x0 + (columns[0] + columns[-1] + 1) / 2, y0 + rows[-1] + 1), (ox + j + 0.5, oy + i))
     padded = ", padded" if high * wide > height * width else ""
     caption = (1, high + 1.2) if beside else (1, 0.5)
     ax.text(*caption, f"input {height} × {width}{padded}", va="top" if beside else "center")
     ax.text(ox, oy + out_height + 0.2, f"output {out_height} × {out_width}", va="top")
     title = [f"output {step.position}:", f"{_span('row', rows)},", _span("column", columns)]
     title = " ".join(part.replace(" ", "\xa0") for part in title)  # breaks between the parts only
-    _canvas(ax, max(wide + 1.2, ox + out_width + 0.2), max(high + head + 0.2, oy + out_height + 0.2), title)
+    canvas(ax, max(wide + 1.2, ox + out_width + 0.2), max(high + head + 0.2, oy + out_height + 0.2), title)
     return ax
 
 
@@ -346,11 +240,11 @@ def describe_wiring(spec: ConvSpec) -> str:
 
 def _group_look(group, groups):
     """Return the shade of one group, from the kernel's colour towards ink, and its dash."""
-    return _tint(KERNEL, 0.1 + 0.5 * group / max(1, groups - 1), INK), DASHES[group % len(DASHES)]
+    return tint(KERNEL, 0.1 + 0.5 * group / max(1, groups - 1), INK), DASHES[group % len(DASHES)]
 
 
 @drawing(describe_wiring)
-def draw_wiring(spec: ConvSpec, ax: Axes | None = None, matrix: bool = True) -> Axes:
+def draw_wiring(spec: ConvSpec, ax: Axes | None = None) -> Axes:
     """Draw a line for each pair of channels that has a kernel, and the same pairs as cells of an M×C matrix.
 
     Raises:
@@ -359,30 +253,27 @@ def draw_wiring(spec: ConvSpec, ax: Axes | None = None, matrix: bool = True) -> 
     ins, outs, groups = check_spec(spec).in_channels, spec.out_channels, spec.groups
     _check_limit("in_channels", ins, MAX_CHANNELS)
     _check_limit("out_channels", outs, MAX_CHANNELS)
-    high, apart = 1 + max(ins, outs), 4.5
-    xs, tops = (1.5, 1.5 + apart), (1 + (high - 1 - ins) / 2, 1 + (high - 1 - outs) / 2)
-    for m, c in kernel_pairs(spec):
-        color, dash = _group_look(m * groups // outs, groups)
-        ax.plot(xs, (tops[0] + c + 0.5, tops[1] + m + 0.5), color=color, linestyle=dash, linewidth=1.2)
-    for x, top, count, face, side in zip(xs, tops, (ins, outs), (INPUT, OUTPUT), (-1, 1)):
+    letters = ascii_uppercase if groups > 1 else [""]
+    high, xs = 1 + max(ins, outs), (1.5, 6.0)
+    tops = (1 + (high - 1 - ins) / 2, 1 + (high - 1 - outs) / 2)
+    x0, y0 = (9.6, tops[1]) if panel_inches(ax) >= BESIDE_INCHES else (2.0, high + 3.5)  # the corner of the matrix
+    for x, top, count, face, side in zip(xs, tops, (ins, outs), (INPUT, OUTPUT), ("input", "output")):
         for n in range(count):
-            _node(ax, x, top + n + 0.5, str(n), face)
-        for group in range(groups if groups > 1 else 0):
-            each = count // groups
-            _text(ax, x + side * 0.9, top + (group + 0.5) * each, ascii_uppercase[group], weight="bold")
-        _text(ax, x, high + 0.2, "input\nchannel" if side < 0 else "output\nchannel", va="top")
-    wide = xs[1] + 1.2
-    if matrix:
-        x0, y0 = (xs[1] + 3.6, tops[1]) if _panel_inches(ax) >= BESIDE_INCHES else (2.0, high + 3.5)
-        filled = set(kernel_pairs(spec))
-        for m in range(outs):
-            for c in range(ins):
-                letter = ascii_uppercase[m * groups // outs] if groups > 1 else ""
-                _cell(ax, x0 + c, y0 + m, *((_tint(KERNEL, 0.25), letter) if (m, c) in filled else ()))
-        names = ("output channel" if outs > 4 else "output\nchannel", "input channel")
-        _number_cells(ax, x0, y0, range(outs), range(ins), names)
-        wide, high = max(wide, x0 + ins + 0.2), max(high, y0 + outs)
-    _canvas(ax, wide, high + 0.2, _wiring_title(spec))
+            node(ax, x, top + n + 0.5, str(n), face)
+        for group in range(groups):
+            outer = x - 0.9 if side == "input" else x + 0.9
+            write(ax, outer, top + (group + 0.5) * (count // groups), letters[group], weight="bold")
+        write(ax, x, high + 0.2, f"{side}\nchannel", va="top")
+    pairs = kernel_pairs(spec)
+    for m, c in product(range(outs), range(ins)):
+        group, wired = m * groups // outs, (m, c) in pairs
+        if wired:
+            color, dash = _group_look(group, groups)
+            ax.plot(xs, (tops[0] + c + 0.5, tops[1] + m + 0.5), color=color, linestyle=dash, linewidth=1.2)
+        cell(ax, x0 + c, y0 + m, tint(KERNEL, 0.25) if wired else PAPER, letters[group] if wired else "")
+    names = ("output channel" if outs > 4 else "output\nchannel", "input channel" if ins > 2 else "input\nchannel")
+    number_cells(ax, x0, y0, range(outs), range(ins), names)
+    canvas(ax, max(xs[1] + 1.2, x0 + ins + 0.2), max(high, y0 + outs) + 0.2, _wiring_title(spec))
     return ax
 
 
@@ -429,55 +320,46 @@ def _mask_title(panel, shape=False):
     mask, target = _grid(panel.mask), _grid(panel.target)
     if mask is None:
         return f"{panel.title}: not yet"
-    rows, columns = mask.shape
-    size = f"{rows} × {columns} cells" if shape else ""
+    size = "{} × {} cells".format(*mask.shape)
     if target is None:
-        filled = f"{int(mask.sum())} of {mask.size} filled" if mask.dtype == bool else ""
-        return f"{panel.title}: " + ", ".join(filter(None, (size, filled))) if size or filled else panel.title
+        parts = [size] * shape + [f"{mask.sum()} of {mask.size} filled"] * (mask.dtype == bool)
+        return panel.title + ": " * bool(parts) + ", ".join(parts)
     if mask.shape != target.shape:
-        return f"{panel.title}: {rows} × {columns} cells, wanted {target.shape[0]} × {target.shape[1]}"
+        return f"{panel.title}: {size}, wanted {target.shape[0]} × {target.shape[1]}"
     wrong = len(wrong_cells(panel))
-    finding = f"{wrong} of {mask.size} cells differ" if wrong else f"all {mask.size} cells right"
-    return f"{panel.title}: {finding}"
+    return f"{panel.title}: " + (f"{wrong} of {mask.size} cells differ" if wrong else f"all {mask.size} cells right")
 
 
 @drawing(describe_mask)
-def draw_mask(panel: MaskPanel, ax: Axes | None = None, labels: tuple[str, str] | None = None) -> Axes:
-    """Draw a 2-D array: booleans as filled or empty cells, numbers as shades of grey with their value.
+def draw_mask(panel: MaskPanel, ax: Axes | None = None) -> Axes:
+    """Draw a 2-D array: booleans, output by input channel, as filled or empty cells, numbers as shades of grey.
 
     Cells that differ from `panel.target` get a thick outline and a cross.
-
-    Args:
-        labels: the names of the two axes, rows first; output and input channel for booleans if left out.
 
     Raises:
         ValueError: an array that has not two axes, or more than 20 cells on one.
     """
-    mask, title = _grid(panel.mask), _mask_title(panel)
-    if mask is None:
-        rows, columns = (3, 4) if panel.target is None else _grid(panel.target).shape
+    grids = [grid for grid in (_grid(panel.mask), _grid(panel.target)) if grid is not None]
+    rows, columns = grids[0].shape if grids else (3, 4)
+    canvas(ax, columns + 2.1, rows + 1.2, panel.title if panel.mask is None else _mask_title(panel))
+    if panel.mask is None:
         ax.add_patch(Rectangle((1.9, 1), columns, rows, facecolor="none", edgecolor=INK, linestyle="--"))
-        _text(ax, 1.9 + columns / 2, 1 + rows / 2, "not yet")
-        _canvas(ax, columns + 2.1, rows + 1.2, panel.title)
+        write(ax, 1.9 + columns / 2, 1 + rows / 2, "not yet")
         return ax
-    (rows, columns), filled = mask.shape, mask.dtype == bool
-    seen = np.concatenate([mask.ravel(), *([] if panel.target is None else [_grid(panel.target).ravel()])])
+    filled, wrong = grids[0].dtype == bool, wrong_cells(panel)
+    seen = np.concatenate([grid.ravel() for grid in grids]).astype(float)
     seen = seen[np.isfinite(seen)]  # one scale of grey for both; a nan stays white
-    low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 0.0)
-    wrong = set(wrong_cells(panel))
-    for (r, c), value in np.ndenumerate(mask):
-        shade = 0.6 * (float(value) - low) / ((high - low) or 1) if isfinite(value) else 0
-        face = (KERNEL if value else PAPER) if filled else _tint(PAPER, shade, INK)
-        _cell(ax, 1.9 + c, 1 + r, face, "" if filled else _minus(f"{value:.4g}"))
+    low, span = (seen.min(), np.ptp(seen) or 1) if seen.size else (0, 1)
+    for (r, c), value in np.ndenumerate(grids[0]):
+        shade = 0.6 * (float(value) - low) / span if isfinite(value) else 0
+        face = (KERNEL if value else PAPER) if filled else tint(PAPER, shade, INK)
+        cell(ax, 1.9 + c, 1 + r, face, "" if filled else _entry(float(value), 4))
         if (r, c) in wrong:
-            _cell(ax, 1.9 + c, 1 + r, "none", edgecolor=HIGHLIGHT, linewidth=3.5, zorder=3)
-            if filled:
-                _text(ax, 2.4 + c, 1.5 + r, "×", face, size=18)
-            else:  # in the corner, to leave the number free
-                _text(ax, 2.74 + c, 1.15 + r, "×", face, weight="bold")
-    labels = labels or (("output channel", "input channel") if filled else ("row", "column"))
-    _number_cells(ax, 1.9, 1, range(rows), range(columns), labels)
-    _canvas(ax, columns + 2.1, rows + 1.2, title)
+            cell(ax, 1.9 + c, 1 + r, "none", edgecolor=HIGHLIGHT, linewidth=3.5, zorder=3)
+            x, y, look = (2.4, 1.5, {"size": 18}) if filled else (2.74, 1.15, {"weight": "bold"})  # beside a number
+            write(ax, x + c, y + r, "×", face, **look)
+    names = ("output channel", "input channel") if filled else ("row", "column")
+    number_cells(ax, 1.9, 1, range(rows), range(columns), names)
     return ax
 
 
@@ -523,7 +405,7 @@ def draw_volumes(chain, ax: Axes | None = None) -> Axes:
     stages = _stages(chain)
     edges = [[log2(1 + n) for n in size] for *_, size in stages]
     wide, text = sum(w + 0.35 * c for _, w, c in edges), (1.5, 0.7)  # units; inches for the text on an arrow
-    unit = min(UNIT_INCHES, max(1.0, _panel_inches(ax) - text[0] * len(edges[1:]) - 0.3) / wide)
+    unit = min(UNIT_INCHES, max(1.0, panel_inches(ax) - text[0] * len(edges[1:]) - 0.3) / wide)
     gap = max(5.0, text[0] / unit)
     middles = [min(before[0], after[0]) / 2 for before, after in pairwise(edges)]
     base = max(*(h + 0.35 * c for h, _, c in edges), *(middle + text[1] / unit for middle in middles)) + 0.3
@@ -531,21 +413,21 @@ def draw_volumes(chain, ax: Axes | None = None) -> Axes:
     for n, ((name, kernel, macs, size), (h, w, c)) in enumerate(zip(stages, edges)):
         if n:
             y = base - middles[n - 1]
-            _arrow(ax, (x + 0.08 * gap, y), (x + 0.92 * gap, y))
+            arrow(ax, (x + 0.08 * gap, y), (x + 0.92 * gap, y))
             lines = f"{fill(name, 18)}\n{kernel} kernel\n{macs:,} MACs"
-            _text(ax, x + gap / 2, y - 0.05 / unit, lines, va="bottom")
+            write(ax, x + gap / 2, y - 0.05 / unit, lines, va="bottom")
             x += gap
         front = [(x, base - h), (x + w, base - h), (x + w, base), (x, base)]
         back = [(px + 0.35 * c, py - 0.35 * c) for px, py in front]  # cabinet projection
         top, side = [front[0], front[1], back[1], back[0]], [front[1], front[2], back[2], back[1]]
         for corners, amount in ((front, 0.35), (top, 0.6), (side, 0.1)):
-            face = _tint(OUTPUT if n else INPUT, amount)
+            face = tint(OUTPUT if n else INPUT, amount)
             ax.add_patch(Polygon(corners, facecolor=face, edgecolor=INK, linewidth=1, joinstyle="round"))
         label = ("" if n else "input\n") + _volume_label(size).replace(", ", ",\n", 1)
-        _text(ax, x, base + 0.08 / unit, label, ha="left", va="top")
+        write(ax, x, base + 0.08 / unit, label, ha="left", va="top")
         x += w + 0.35 * c
     names, total = " + ".join(stage[0] for stage in stages[1:]), sum(stage[2] for stage in stages)
-    _canvas(ax, x + 0.3, base + 0.3, f"{names}: {total:,} MACs (edges drawn on a log scale)")
+    canvas(ax, x + 0.3, base + 0.3, f"{names}: {total:,} MACs (edges drawn on a log scale)")
     return ax
 
 
@@ -574,11 +456,11 @@ def _cost_title(costs, unit):
     return f"{least}: {_percent(costs[least] / costs[most])} of {most}"
 
 
-def describe_cost_bars(costs, unit: str = "MACs") -> str:
+def describe_cost_bars(costs, unit: str = "MACs", log: bool = False) -> str:
     """Say every count, and the smallest as a share of the largest."""
     costs = _costs(costs)
     listed = "; ".join(f"{label} {_number(count)}" for label, count in costs.items())
-    return f"{_cost_title(costs, unit)}. Bars in {unit}: {listed}."
+    return f"{_cost_title(costs, unit)}. Bars in {unit}{' (log scale)' * log}: {listed}."
 
 
 @drawing(describe_cost_bars)
@@ -596,18 +478,19 @@ def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs", log: bool 
     costs = _costs(costs)
     most, counts = max(costs.values()), list(costs.values())
     scale, word = next(((n, w) for n, w in ((1e9, "billion "), (1e6, "million ")) if most >= n and not log), (1, ""))
-    ax.barh(range(len(costs)), [n / scale for n in counts], color=_tint(KERNEL, 0.25), edgecolor=INK, height=0.6)
+    ax.barh(range(len(costs)), [n / scale for n in counts], color=tint(KERNEL, 0.25), edgecolor=INK, height=0.6)
     for y, count in enumerate(counts):
         note = _number(count) + f"  ({_percent(count / most)})" * (len(costs) > 1)
         ax.annotate(note, (count / scale, y), (5, 0), textcoords="offset points", va="center")
-    share = max(0.35, 1 - 1.7 / (_panel_inches(ax) - 1))  # of the longest bar; its number takes 1.7 inches
+    share = max(0.35, 1 - 1.7 / (panel_inches(ax) - 1))  # of the longest bar; its number takes 1.7 inches
     if log:
         ax.set_xscale("log")
         start = 10.0 ** (floor(log10(min(counts))) - 1)
         ax.set_xlim(start, start * (most / start) ** (1 / share))
     else:
         ax.xaxis.set_major_formatter("{x:,g}")
-        ax.locator_params(axis="x", nbins=5 * min(1.0, _panel_inches(ax) / PAGE_INCHES) + 1)
+        whole = scale == 1 and all(float(n).is_integer() for n in counts)  # no tick at half a MAC
+        ax.locator_params(axis="x", nbins=5 * min(1.0, panel_inches(ax) / PAGE_INCHES) + 1, integer=whole)
         ax.set_xlim(0, most / scale / share)
     ax.set(xlabel=f"{word}{unit}" + " (log scale)" * log, ylim=(len(costs) - 0.4, -0.6))
     ax.set_yticks(range(len(costs)), [fill(str(label), 24) for label in costs])
@@ -638,44 +521,36 @@ def _separable_title(saving):
     return "However many filters, a separable K×K layer costs more than 1/K² of the standard one"
 
 
-def _filter_counts(max_out_channels):
-    return [2**n for n in range(exact_int("max_out_channels", max_out_channels, 2).bit_length())]
-
-
-def describe_separable_share(kernel_sizes, max_out_channels: int = 1024, saving: bool = False) -> str:
+def describe_separable_share(kernel_sizes, saving: bool = False) -> str:
     """Say where each kernel size arrives, and its limit."""
-    most, parts = _filter_counts(max_out_channels)[-1], []
+    parts = []
     for k in kernel_sizes:
-        share = separable_share(k, most)
+        share = separable_share(k, FILTERS[-1])
         reached = f"a factor of {1 / share:.3g}" if saving else _percent(share)
         limit = f"ceiling {k * k}" if saving else f"floor {_percent(1 / k**2)}"
         parts.append(f"{k}×{k} {reached} ({limit})")
-    return f"{_separable_title(saving)}. With {most:,} filters: {'; '.join(parts)}."
+    return f"{_separable_title(saving)}. With {FILTERS[-1]:,} filters: {'; '.join(parts)}."
 
 
 @drawing(describe_separable_share)
-def draw_separable_share(
-    kernel_sizes, ax: Axes | None = None, max_out_channels: int = 1024, saving: bool = False
-) -> Axes:
+def draw_separable_share(kernel_sizes, ax: Axes | None = None, saving: bool = False) -> Axes:
     """Draw a separable layer's share of the standard layer's MACs over the number of filters, for each K.
 
     Args:
         kernel_sizes: the K to draw, one line each.
-        max_out_channels: the largest M.
         saving: draw standard ÷ separable, with its ceiling K², not the share with its floor 1/K².
     """
-    filters = _filter_counts(max_out_channels)
     for n, k in enumerate(kernel_sizes):
-        values = [separable_share(k, m) ** (-1 if saving else 1) for m in filters]
+        values = [separable_share(k, m) ** (-1 if saving else 1) for m in FILTERS]
         limit = k**2 if saving else 1 / k**2
-        color, dash = _tint(KERNEL, 0.2 + 0.5 * n / len(kernel_sizes), INK), DASHES[n % len(DASHES)]
-        ax.plot(filters, values, color=color, linestyle=dash, marker="osD^v"[n % 5], markersize=5, linewidth=1.8)
-        ax.plot((1, filters[-1]), (limit, limit), color=INK, linestyle=(0, (2, 3)), linewidth=1)
+        color, dash = tint(KERNEL, 0.2 + 0.5 * n / len(kernel_sizes), INK), DASHES[n % len(DASHES)]
+        ax.plot(FILTERS, values, color=color, linestyle=dash, marker="osD^v"[n % 5], markersize=5, linewidth=1.8)
+        ax.plot((1, FILTERS[-1]), (limit, limit), color=tint(INK, 0.45), linewidth=0.8, zorder=1)
         text = f"ceiling {k}² = {k * k}" if saving else f"floor 1/{k * k} = {_percent(limit)}"
-        ax.annotate(f"{k}×{k}: {text}", (filters[-1], limit), (10, 0), textcoords="offset points", va="center")
+        ax.annotate(f"{k}×{k}: {text}", (FILTERS[-1], limit), (10, 0), textcoords="offset points", va="center")
     ax.set_xscale("log", base=2)
-    ax.set_xticks(filters, [f"{m:,}" for m in filters])
-    ax.set(xlabel="number of filters M", xlim=(0.9, 1.1 * filters[-1]))
+    ax.set_xticks(FILTERS, [f"{m:,}" for m in FILTERS])
+    ax.set(xlabel="number of filters M", xlim=(0.9, 1.1 * FILTERS[-1]))
     if saving:
         ax.set(ylabel="standard ÷ separable MACs", ylim=(0, None))
     else:
@@ -736,15 +611,15 @@ def draw_shuffle(data, ax: Axes | None = None) -> Axes:
     for place, channel in enumerate(order):
         group = channel // each
         color, dash = _group_look(group, groups)
-        face = _tint(OUTPUT, 0.75 * group / max(1, groups - 1))
+        face = tint(OUTPUT, 0.75 * group / max(1, groups - 1))
         ax.plot(xs, (channel + 0.5, place + 0.5), color=color, linestyle=dash, linewidth=1.4)
         for x, y in zip(xs, (channel, place)):
-            _node(ax, x, y + 0.5, f"{ascii_uppercase[group]}{channel}", face)
+            node(ax, x, y + 0.5, f"{ascii_uppercase[group]}{channel}", face)
     for x in xs:
         for group in range(groups):
             frame = {"facecolor": "none", "edgecolor": INK, "linestyle": "--", "linewidth": 1}
             ax.add_patch(Rectangle((x - 0.6, group * each + 0.04), 1.2, each - 0.08, **frame))
-    _text(ax, xs[0], channels + 0.2, "before", va="top")
-    _text(ax, xs[1], channels + 0.2, "after", va="top")
-    _canvas(ax, xs[1] + 1.6, channels + 0.2, _shuffle_title(data))
+    write(ax, xs[0], channels + 0.2, "before", va="top")
+    write(ax, xs[1], channels + 0.2, "after", va="top")
+    canvas(ax, xs[1] + 1.6, channels + 0.2, _shuffle_title(data))
     return ax

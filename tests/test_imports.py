@@ -19,6 +19,7 @@ FLOORS = [  # from the lowest to the highest
     {"table"},
     {"reference", "modules"},
     {"__init__"},
+    {"picture"},
     {"draw"},
     {"exercise"},
     {"exercises"},

@@ -1,0 +1,192 @@
+"""What every figure is made of: the course's colours, the shapes and words to draw with, and `show`.
+
+`show` draws several items with one `draw_*` function of `convlab.draw` and returns one picture with its alt text.
+All sizes on a sheet are in cells: a cell is 1 wide and 1 high, the origin is at the top left.
+
+One colour per role (Okabe & Ito 2008), the same in every figure. No meaning rests on colour alone: padding is
+hatched, groups have a letter and a dash, wrong cells a cross.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import wraps
+from html import escape
+from io import BytesIO
+from math import ceil
+from textwrap import fill
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
+from matplotlib.patheffects import withStroke
+
+from convlab.spec import exact_int
+
+INPUT, KERNEL, OUTPUT, PADDING, HIGHLIGHT = "#0072B2", "#E69F00", "#009E73", "#BBBBBB", "#D55E00"
+INK, PAPER = "#222222", "#FFFFFF"
+STYLE = {
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "hatch.color": "#888888",
+}
+PAGE_INCHES, DOTS_PER_INCH = 8.0, 100  # 800 px, the width of a notebook's output
+UNIT_INCHES, TALL_INCHES, NARROW_INCHES = 0.42, 5.5, 2.3  # largest cell, tallest and narrowest panel
+DRAWINGS = []  # the draw functions, in the order of their definition
+
+
+class Picture:
+    """A finished figure: a PNG with its alt text. Jupyter shows the image, `print` the text."""
+
+    def __init__(self, png: bytes, alt: str):
+        self.png, self.alt = png, alt
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_html_(self) -> str:
+        source = b64encode(self.png).decode()
+        return f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{source}" style="max-width:100%">'
+
+
+def drawing(describe):
+    """Enter a draw function with its describe twin; give it the course's style, and an Axes if it gets none."""
+
+    def link(draw):
+        @wraps(draw)
+        def styled(data, ax=None, **options) -> Axes:
+            with style.context(["default", STYLE]):
+                ax = Figure(figsize=(PAGE_INCHES, PAGE_INCHES / 2)).add_subplot() if ax is None else ax
+                return draw(data, ax, **options)
+
+        styled.describe = describe
+        DRAWINGS.append(styled)
+        return styled
+
+    return link
+
+
+def show(draw, *items, columns: int | None = None, **options) -> Picture:
+    """Return a picture with one panel an item, in reading order, at most 800 px wide.
+
+    Args:
+        draw: one of the `draw_*` functions of `convlab.draw`.
+        items: what it draws, one for each panel.
+        columns: panels in a row; all of them if left out.
+        options: passed on to `draw` and to its describe twin.
+
+    Raises:
+        TypeError: `draw` is none of the draw functions.
+        ValueError: no item.
+    """
+    if not any(draw is known for known in DRAWINGS):
+        names = ", ".join(known.__name__ for known in DRAWINGS)
+        raise TypeError(f"{draw!r} is no draw function; wanted one of {names}")
+    if not items:
+        raise ValueError(f"nothing to draw; wanted at least one item, as in show({draw.__name__}, item)")
+    columns = min(exact_int("columns", len(items) if columns is None else columns, 1), len(items))
+    with style.context(["default", STYLE]):
+        figure = Figure(dpi=DOTS_PER_INCH, figsize=(PAGE_INCHES, PAGE_INCHES), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.1)
+        panels = figure.subplots(ceil(len(items) / columns), columns, squeeze=False).ravel()
+        for ax, item in zip(panels, items):
+            draw(item, ax, **options)
+        for ax in panels[len(items) :]:
+            ax.remove()
+        _fit(figure, columns)
+        png = BytesIO()
+        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
+    return Picture(png.getvalue(), " ".join(draw.describe(item, **options) for item in items))
+
+
+def _fit(figure, columns):
+    """Give all panels one scale, wrap their titles, and set the figure's size to what they need."""
+    panel, axes = figure.get_figwidth() / columns, figure.axes
+    rows = [axes[n : n + columns] for n in range(0, len(axes), columns)]
+    if axes[0].get_box_aspect():  # a chart
+        heights = [panel * max(ax.get_box_aspect() for ax in row) for row in rows]
+    else:
+        wide = max(np.ptp(ax.get_xlim()) for ax in axes)
+        tall = [max(np.ptp(ax.get_ylim()) for ax in row) for row in rows]
+        unit = min(UNIT_INCHES, TALL_INCHES / max(tall), (panel - 0.2) / wide)  # inches
+        panel, heights = min(panel, max(unit * wide + 0.3, NARROW_INCHES)), [unit * units for units in tall]
+        for row, units in zip(rows, tall):
+            for ax in row:
+                ax.set(xlim=(0, (panel - 0.2) / unit), ylim=(units, 0))
+    room = panel if columns > 1 else figure.get_figwidth()  # a lone title may be wider than its drawing
+    titles = [fill(ax.get_title(loc="left"), int(12 * (room - 0.15))) for ax in axes]  # 12 letters an inch
+    for ax, title in zip(axes, titles):
+        ax.set_title(title, loc="left")
+    lines = 1 + max(title.count("\n") for title in titles)
+    axes[0].get_gridspec().set_height_ratios(heights)
+    figure.set_size_inches(panel * columns, sum(heights) + len(rows) * (0.2 * lines + 0.8))
+
+
+def canvas(ax, width, height, title):
+    """Turn `ax` into a sheet of width × height units, the origin at the top left."""
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
+    ax.axis("off")
+    ax.set_title(title, loc="left")
+
+
+def panel_inches(ax) -> float:
+    """Return the width that `ax` has on the page, with its margins."""
+    place = ax.get_subplotspec()
+    return ax.figure.get_figwidth() / (place.get_gridspec().ncols if place else 1)
+
+
+def tint(color, amount, toward=PAPER) -> str:
+    """Return `color`, mixed with `toward`: 0 is the colour itself, 1 is `toward`."""
+    return to_hex([(1 - amount) * a + amount * b for a, b in zip(to_rgb(color), to_rgb(toward))])
+
+
+def write(ax, x, y, text, face=PAPER, **options):
+    """Write in ink, or in white on a dark face."""
+    dark = np.dot(to_rgb(face), (0.299, 0.587, 0.114)) < 0.38
+    settings = {"ha": "center", "va": "center", "linespacing": 1.15, "color": PAPER if dark else INK}
+    if text:
+        ax.text(x, y, text, **{**settings, **options})
+
+
+def cell(ax, x, y, face=PAPER, text="", **options):
+    """Draw a unit square with its top left corner at (x, y), its text clear of hatches and arrows."""
+    settings = {"facecolor": face, "edgecolor": INK, "linewidth": 0.8}
+    ax.add_patch(Rectangle((x, y), 1, 1, **{**settings, **options}))
+    halo = [withStroke(linewidth=2, foreground=face)]
+    write(ax, x + 0.5, y + 0.5, text, face, zorder=6, path_effects=halo)
+
+
+def number_cells(ax, x, y, rows, columns, names=()):
+    """Number the rows and columns of a grid whose corner is at (x, y), and name the two axes."""
+    for n, row in enumerate(rows):
+        write(ax, x - 0.2, y + n + 0.5, minus(row), ha="right")
+    for n, column in enumerate(columns):
+        write(ax, x + n + 0.5, y - 0.45, minus(column))
+    if names:
+        write(ax, x - 1.4, y + len(rows) / 2, names[0], rotation=90)
+        write(ax, x + len(columns) / 2, y + len(rows) + 0.2, names[1], va="top")
+
+
+def node(ax, x, y, text, face):
+    """Draw a disc around (x, y), a little smaller than a cell."""
+    ax.add_patch(Circle((x, y), 0.4, facecolor=face, edgecolor=INK, linewidth=0.8, zorder=3))
+    write(ax, x, y, text, face, zorder=4)
+
+
+def arrow(ax, start, end):
+    """Draw an arrow from one (x, y) to another."""
+    look = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "color": INK, "zorder": 5}
+    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
+
+
+def minus(number) -> str:
+    """Write a number with a minus as long as a plus, not a hyphen."""
+    return str(number).replace("-", "−")
