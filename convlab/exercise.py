@@ -188,7 +188,7 @@ class Exercise:
         An array with more than two axes is drawn as its matrices, one below the other. A result that is not there
         yet, stops with an error or has less than two axes is drawn as an empty frame.
         """
-        from convlab.draw import MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
+        from convlab.draw import MAX_CELLS, MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
 
         for case in self.cases:
             target = as_array(self.target(*case))
@@ -198,7 +198,8 @@ class Exercise:
                 mine = None
             if mine is None or not same_value(mine, target):
                 break
-        mine = None if mine is None or mine.ndim < 2 else mine.reshape(-1, mine.shape[-1])
+        drawable = mine is not None and mine.ndim >= 2 and mine.size > 0
+        mine = mine.reshape(-1, mine.shape[-1])[:MAX_CELLS, :MAX_CELLS] if drawable else None
         target = target.reshape(-1, target.shape[-1])
         return show(draw_mask, MaskPanel(f"target{self._when(case)}", target), MaskPanel("yours", mine, target))
 

@@ -150,11 +150,13 @@ def test_draw_shows_target_and_answer_and_survives_every_answer():
         lambda matrix: None,
         lambda matrix: 5,
         lambda matrix: matrix / undefined,  # noqa: F821
+        lambda matrix: np.zeros((0, 3)),
         lambda matrix: np.zeros((2, 2, 2)),
+        lambda matrix: np.zeros((100, 50)),
     ]
     texts = [repr(SUM.draw(answer)) for answer in answers]
-    assert texts[2] == texts[3] == texts[4]
-    assert len(set(texts)) == 4
+    assert texts[2] == texts[3] == texts[4] == texts[5]
+    assert len(set(texts)) == 5
 
 
 @pytest.mark.parametrize("guess", [(1, 228, 800), "1,228,800", True])
