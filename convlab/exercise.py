@@ -147,7 +147,10 @@ class Exercise:
                 what = f"{type(error).__name__}: {error}{at_line(answer, error)}{self._when(case)}"
                 return Reply("wrong", f"Your function stopped with {what}.")
         if all(result is None or result is ... for result in results):
-            return Reply("not yet", "Your function returns None so far. Write its body and run the cell again.")
+            return Reply(
+                "not yet",
+                "Your function returns None so far. Write its body, with a return, and run the cell again.",
+            )
         return self._judge(results)
 
     def _judge(self, results) -> Reply:
@@ -175,7 +178,7 @@ class Exercise:
         if all(isinstance(target, float) and is_number(result) for result, target in zip(results, wanted, strict=True)):
             if all(isclose(result, target, rel_tol=0.01) for result, target in zip(results, wanted, strict=True)):
                 return Reply("wrong", f"{message}\nThat is nearly right. Do not round.")
-        return Reply("wrong", f"{message}\nThis is none of the usual mistakes. The cell below has hints.")
+        return Reply("wrong", f"{message}\nThis is none of the usual mistakes. Hints are further down.")
 
     def _when(self, case) -> str:
         """Return ", for …" with the arguments of a case by name, or nothing for a number."""
@@ -199,9 +202,12 @@ class Exercise:
             if mine is None or not same_value(mine, target):
                 break
         drawable = mine is not None and mine.ndim >= 2 and mine.size > 0
+        same_shape = drawable and mine.shape == target.shape
+        title = f"yours, of shape {mine.shape}; wanted {target.shape}" if drawable and not same_shape else "yours"
         mine = mine.reshape(-1, mine.shape[-1])[:MAX_CELLS, :MAX_CELLS] if drawable else None
         target = target.reshape(-1, target.shape[-1])
-        return show(draw_mask, MaskPanel(f"target{self._when(case)}", target), MaskPanel("yours", mine, target))
+        yours = MaskPanel(title, mine, target if same_shape else None)
+        return show(draw_mask, MaskPanel(f"target{self._when(case)}", target), yours)
 
     def hint(self, level: int | None = None) -> Reply:
         """Return hint number `level`; without a level, say how many hints there are.
@@ -213,7 +219,7 @@ class Exercise:
         if level is None:
             return Reply(
                 "hints",
-                f"There are {count}, from gentle to the answer. Ask with hint(1) to hint({count}).",
+                f"There are {count}, from gentle to the answer. Write a number in the brackets: 1 to {count}.",
             )
         if level not in range(1, count + 1):
             raise ValueError(f"hint({level!r}): there is no such hint; wanted a number from 1 to {count}")
@@ -242,13 +248,15 @@ def predict(guess, value, unit: str) -> Reply:
         return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
     if is_number(value) and not is_number(guess):
         return Reply("not yet", f"{guess!r} is not one number. Write it without commas and quotes: 1000 or 1_000.")
+    if not is_number(value) and (not isinstance(guess, list | tuple) or len(guess) != len(value)):
+        return Reply("not yet", f"{guess!r} is not {len(value)} numbers. Write them in brackets, with commas: {unit}.")
     if not is_number(value):
         outcome = "right" if same_value(guess, value) else "wrong"
-        return Reply(outcome, f"You said {shown(guess)}. It is {shown(value)}: {unit}.")
+        return Reply(outcome, f"You said {guess}. It is {value}: {unit}.")
     if guess == value or (not isinstance(value, Integral) and isclose(guess, value, rel_tol=0.01)):
         return Reply("right", f"It is {shown(value)} {unit}.")
     reply = f"You said {shown(guess)}. It is {shown(value)} {unit}"
-    if guess <= 0:
+    if guess <= 0 or value <= 0:
         return Reply("wrong", f"{reply}.")
     if value / guess >= 1.1:
         return Reply("wrong", f"{reply}, {value / guess:,.3g} times your guess.")

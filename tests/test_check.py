@@ -128,6 +128,8 @@ WRONG = {
         (lambda x, w, s: loops_conv(x, w, s, channels=1), "first channel alone"),
         (lambda x, w, s: loops_conv(x, w[:1], s), "first filter alone"),
         (lambda x, w, s: loops_conv(x, w[:1], s)[0], "without the axis of filters"),
+        (lambda x, w, s: F.conv2d(x[None], w, stride=s), "axis of images is still there"),
+        (lambda x, w, s: loops_conv(x[-1:], w[:, -1:], s), "last channel alone"),
         (lambda x, w, s: loops_conv(x, w, s, transposed=True), "Height and width are swapped"),
         (lambda x, w, s: loops_conv(x, w, s, mean=True), "mean of the products"),
         (
@@ -199,7 +201,11 @@ WRONG = {
         ),
         (
             lambda spec, x: (2 * products(spec) - 1 + spec.bias) * spec.out_channels * x[0] * x[2] * x[3],
-            "positions of the input",
+            "positions of the input. ",
+        ),
+        (
+            lambda spec, x: (2 * products(spec) - 1 + spec.bias) * spec.out_channels * x[2] * x[3],
+            "and the batch is forgotten",
         ),
         (
             lambda spec, x: (2 * products(spec) - 1 + spec.bias) * outputs(spec, x) // x[0],
@@ -283,8 +289,9 @@ WRONG = {
         (lambda x, groups: np.concatenate([x[-(len(x) // groups) :], x[: -(len(x) // groups)]]), "moves whole groups"),
     ],
     "separable_saving": [
-        (lambda m, k, factor: factor * (1 / m + 1 / k**2), "the inverse"),
-        (lambda m, k, factor: k**2 * m / (k**2 + m), "multiplier is ignored"),
+        (lambda m, k, factor: factor * (1 / m + 1 / k**2), "the inverse, separable over standard. "),
+        (lambda m, k, factor: k**2 * m / (k**2 + m), "The multiplier is ignored"),
+        (lambda m, k, factor: 1 / m + 1 / k**2, "separable over standard, and the multiplier"),
         (lambda m, k, factor: factor * k**2 * m / (k**2 + m), "multiplies by the multiplier"),
         (lambda m, k, factor: k**2 * m / (factor * k**2 + m), "in the depthwise step alone"),
         (lambda m, k, factor: k**2 * m / (k**2 + factor * m), "in the pointwise step alone"),
@@ -428,7 +435,7 @@ def test_every_exercise_says_not_yet_to_an_empty_answer(name):
 def test_every_exercise_has_hints_and_the_hints_come_one_by_one(name):
     exercise = EXERCISES[name]
     assert len(exercise.hints) >= 2
-    assert f"hint({len(exercise.hints)})" in exercise.hint().message
+    assert f"1 to {len(exercise.hints)}." in exercise.hint().message
     assert [exercise.hint(n + 1).message for n in range(len(exercise.hints))] == exercise.hints
 
 

@@ -124,11 +124,12 @@ def test_predict_tells_how_far_off_a_guess_is():
     assert predict(2184, 2178, "weights").outcome == "wrong"
     assert predict(0, 100, "MACs").message == "You said 0. It is 100 MACs."
     assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2): H, W."
-    assert predict((2, 2), (2, 2), "H, W").outcome == "right"
+    assert predict([2, 2], (2, 2), "H, W") == Reply("right", "You said [2, 2]. It is (2, 2): H, W.")
+    assert predict(5, -1, "at (0, 1)").message == "You said 5. It is -1 at (0, 1)."
 
 
 def test_hint_without_a_level_counts_and_a_missing_level_raises():
-    assert DOUBLE.hint().message == "There are 2, from gentle to the answer. Ask with hint(1) to hint(2)."
+    assert DOUBLE.hint().message == "There are 2, from gentle to the answer. Write a number in the brackets: 1 to 2."
     assert DOUBLE.hint(2) == Reply("hint 2 of 2", "2 * number")
     for level in (0, 3, "1"):
         with pytest.raises(
@@ -157,6 +158,18 @@ def test_draw_shows_target_and_answer_and_survives_every_answer():
     texts = [repr(SUM.draw(answer)) for answer in answers]
     assert texts[2] == texts[3] == texts[4] == texts[5]
     assert len(set(texts)) == 5
+
+
+@pytest.mark.parametrize("guess", [3, "4,3", (4, 3, 3)], ids=str)
+def test_predict_asks_for_all_numbers_of_a_shape(guess):
+    reply = predict(guess, (4, 3), "H, W")
+    assert reply.outcome == "not yet"
+    assert f"{guess!r} is not 2 numbers" in reply.message
+
+
+def test_draw_says_so_when_only_the_shape_differs():
+    batch_kept = TWO_SUMS.draw(lambda matrix: matrix.sum(axis=0, keepdims=True)[None])
+    assert "yours, of shape (1, 1, 3); wanted (1, 3)" in repr(batch_kept)
 
 
 @pytest.mark.parametrize("guess", [(1, 228, 800), "1,228,800", True])

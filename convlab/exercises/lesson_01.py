@@ -128,6 +128,14 @@ conv2d = Exercise(
             lambda x, w, s: true_conv2d(x, w[:1], s),
         ),
         Mistake(
+            "The axis of images is still there, of length 1. Take [0] of it.",
+            lambda x, w, s: true_conv2d(x, w, s)[None],
+        ),
+        Mistake(
+            "That is the last channel alone: = puts a number in the place of the sum, += adds to it.",
+            lambda x, w, s: true_conv2d(x[-1:], w[:, -1:], s),
+        ),
+        Mistake(
             "That is the first filter alone, without the axis of filters.", lambda x, w, s: true_conv2d(x, w[:1], s)[0]
         ),
         Mistake("Height and width are swapped in your result.", lambda x, w, s: true_conv2d(x, w, s).swapaxes(1, 2)),

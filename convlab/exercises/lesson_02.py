@@ -119,6 +119,10 @@ flop_count = Exercise(
             ),
         ),
         Mistake(
+            "That counts the positions of the input, and the batch is forgotten. Use output_shape.",
+            lambda spec, x: (2 * cost.products_per_output(spec) - 1 + spec.bias) * spec.out_channels * x[2] * x[3],
+        ),
+        Mistake(
             "The batch is forgotten: the layer works on each of its N images.",
             lambda spec, x: cost.flop_count(spec, (1, *x[1:])),
         ),

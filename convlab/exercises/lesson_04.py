@@ -24,6 +24,10 @@ separable_saving = Exercise(
             lambda m, k, factor: 1 / true_saving(m, k, factor),
         ),
         Mistake(
+            "That is the inverse, separable over standard, and the multiplier is ignored.",
+            lambda m, k, factor: 1 / true_saving(m, k, 1),
+        ),
+        Mistake(
             "The multiplier is ignored. With m kernels for each channel, both steps do m times the work.",
             lambda m, k, factor: true_saving(m, k, 1),
         ),
