@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from fractions import Fraction
 from html import escape
 from inspect import signature
 from math import isclose
@@ -16,7 +17,8 @@ from numbers import Integral, Real
 from traceback import extract_tb
 
 import numpy as np
-import torch
+
+from convlab.spec import exact_int
 
 COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "right": "#009E73"}
 
@@ -213,6 +215,7 @@ class Exercise:
         """Return hint number `level`; without a level, say how many hints there are.
 
         Raises:
+            TypeError: `level` is no integer.
             ValueError: there is no hint of that number.
         """
         count = len(self.hints)
@@ -221,19 +224,9 @@ class Exercise:
                 "hints",
                 f"There are {count}, from gentle to the answer. Write a number in the brackets: 1 to {count}.",
             )
-        if level not in range(1, count + 1):
-            raise ValueError(f"hint({level!r}): there is no such hint; wanted a number from 1 to {count}")
+        if not 1 <= exact_int("level", level, 0) <= count:
+            raise ValueError(f"level={level}: there is no such hint; wanted a number from 1 to {count}")
         return Reply(f"hint {level} of {count}", self.hints[level - 1])
-
-
-def on_changed_layer(function, **change):
-    """Return `function` as it is for the same layer with some fields changed."""
-    return lambda spec, *rest: function(replace(spec, **change), *rest)
-
-
-def integers(*sizes) -> torch.Tensor:
-    """Return a fixed tensor of small whole numbers, so that every result is exact and every message repeats."""
-    return torch.randint(-4, 5, sizes, generator=torch.Generator().manual_seed(sum(sizes))).float()
 
 
 def predict(guess, value, unit: str) -> Reply:
@@ -244,6 +237,7 @@ def predict(guess, value, unit: str) -> Reply:
         value: what holds. A float is met by a guess within 1 %, an integer by itself alone.
         unit: what is counted, such as "multiplications"; for a tuple what its numbers are, such as "height, width".
     """
+    guess = unwrapped(guess)
     if guess is None or guess is ...:
         return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
     if is_number(value) and not is_number(guess):
@@ -256,10 +250,14 @@ def predict(guess, value, unit: str) -> Reply:
     if guess == value or (not isinstance(value, Integral) and isclose(guess, value, rel_tol=0.01)):
         return Reply("right", f"It is {shown(value)} {unit}.")
     reply = f"You said {shown(guess)}. It is {shown(value)} {unit}"
-    if guess <= 0 or value <= 0:
+    try:
+        factor = float(Fraction(value) / Fraction(guess))
+    except (ValueError, OverflowError, ZeroDivisionError):  # not a number, infinity, zero, or far too large
+        factor = 0.0
+    if factor <= 0:
         return Reply("wrong", f"{reply}.")
-    if value / guess >= 1.1:
-        return Reply("wrong", f"{reply}, {value / guess:,.3g} times your guess.")
-    if guess / value >= 1.1:
-        return Reply("wrong", f"{reply}, your guess divided by {guess / value:,.3g}.")
+    if factor >= 1.1:
+        return Reply("wrong", f"{reply}, {factor:,.3g} times your guess.")
+    if factor <= 1 / 1.1:
+        return Reply("wrong", f"{reply}, your guess divided by {1 / factor:,.3g}.")
     return Reply("wrong", f"{reply}. You were close.")

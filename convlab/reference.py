@@ -6,6 +6,7 @@ happens, so their counts check the formulas.
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +23,31 @@ class Counted(NamedTuple):
     addition_count: int
 
 
-def wide(array) -> np.ndarray:
-    """Return an array-like as an array, small integers as int64, so that their products and sums fit."""
-    array = np.asarray(array)
-    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+def as_numbers(name: str, array) -> np.ndarray:
+    """Return an array-like as an array of integers (int64) or floats.
+
+    Raises:
+        TypeError: no rectangular array, or numbers of another kind: bools are no integers.
+        ValueError: an integer beyond 63 bits.
+    """
+    try:
+        array = np.asarray(array.detach() if hasattr(array, "detach") else array)
+    except ValueError as error:
+        raise TypeError(f"{name} is no array: {error}; wanted a rectangular array of numbers") from error
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} holds {array.dtype}; wanted an array of integers or floats")
+    if array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63:
+        raise ValueError(f"{name} holds {array.max()}; wanted integers below 2**63")
+    return array if array.dtype.kind == "f" else array.astype(np.int64)
+
+
+def check_range(x, weight, bias) -> None:
+    """Raise a ValueError if integers could add up to more than int64 holds; then floats are the way out."""
+    if "f" not in (x.dtype.kind, weight.dtype.kind):
+        largest = int(abs(x).max()) * int(abs(weight).max()) * prod(weight.shape[1:])
+        largest += 0 if bias is None or bias.dtype.kind == "f" else int(abs(bias).max())
+        if largest >= 2**63:
+            raise ValueError(f"an output number could reach {largest}; wanted below 2**63, or arrays of floats")
 
 
 def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
@@ -35,7 +57,8 @@ def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpe
         TypeError: an argument of the wrong type.
         ValueError: an array of the wrong rank or size, or a window larger than the padded image.
     """
-    x, weight, bias = (None if array is None else wide(array) for array in (x, weight, bias))
+    x, weight = as_numbers("x", x), as_numbers("weight", weight)
+    bias = None if bias is None else as_numbers("bias", bias)
     for name, array, wanted in (("x", x, "(N, C, H, W)"), ("weight", weight, "(M, C/g, K height, K width)")):
         if array.ndim != 4:
             raise ValueError(f"{name} has shape {array.shape}; wanted four dimensions: {wanted}")
@@ -61,7 +84,11 @@ def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpe
     padded = np.pad(x, ((0, 0), (0, 0), *pads(spec)))
     for axis, size, k, d in zip(("height", "width"), padded.shape[2:], spec.kernel_size, spec.dilation):
         if d * (k - 1) + 1 > size:
-            raise ValueError(f"the window spans {d * (k - 1) + 1} and the padded image has {size} ({axis})")
+            raise ValueError(
+                f"the window spans {d * (k - 1) + 1} and the padded image has {size} ({axis}); "
+                f"wanted a window no larger than the image"
+            )
+    check_range(x, weight, bias)
     return spec, padded, weight, bias
 
 

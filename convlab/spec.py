@@ -27,7 +27,8 @@ def exact_int(name: str, value, minimum: int) -> int:
         number = index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):
+    is_bool = isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+    if number is None or is_bool or getattr(value, "ndim", 0):
         raise TypeError(f"{name}={value!r} is a {type(value).__name__}; {wanted}")
     if number < minimum:
         raise ValueError(f"{name}={number} is too small; {wanted}")
@@ -53,7 +54,8 @@ def check_groups(in_channels: int, out_channels: int, groups: int) -> None:
     for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
         if channels % groups:
             common = gcd(in_channels, out_channels)
-            possible = [str(d) for d in range(1, min(common, 10_000) + 1) if common % d == 0][:12]
+            possible = [str(d) for d in range(1, min(common, 10_000) + 1) if common % d == 0]
+            possible = [*possible[:11], "…"] if len(possible) > 12 else possible
             listed = " or ".join([", ".join(possible[:-1]), possible[-1]] if len(possible) > 1 else possible)
             raise ValueError(
                 f"groups={groups} does not divide {name}={channels}; "

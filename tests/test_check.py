@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from convlab import check, output_shape
 from convlab.exercise import Exercise
+from convlab.mistakes import on_changed_layer
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
 
@@ -80,6 +81,62 @@ def merged_by_probing(d, p, multiplier):
     return F.conv2d(F.conv2d(probes, d, groups=channels), p).flip(2, 3).transpose(0, 1)
 
 
+WRONG_SIZES = [
+    (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "stride is ignored"),
+    (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation is ignored"),
+    (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "padding is ignored"),
+    (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "padding is on one side"),
+    (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "(W − F + 2P)/(S + 1)"),
+    (lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1), "(W − F + 2P)//(S + 1), or"),
+    (lambda n, k, s, p, d: (n - (d * (k - 1) + 1) + 2 * p) // (s + 1), "(W − F + 2P)//(S + 1), F being the span"),
+    (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "+ 1 is missing"),
+    (lambda n, k, s, p, d: ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1, "rounds up"),
+    (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "does not round"),
+    (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "spans d·(K − 1) + 1"),
+    (lambda n, k, s, p, d: n // s, "has to fit inside"),
+    (lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1, "kernel + dilation − 1"),
+    (lambda n, k, s, p, d: (n + 2 * p - (d * (k - 1) + 1) + 1) // s, "+ 1 is inside the division"),
+    (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "span is one short"),
+    (lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1, "Brackets are missing"),
+]
+
+
+def in_a_layer(work, size=out_size, swap=(), square_output=False):
+    """A learner's count: `work(spec)` for each output number, with the learner's own idea of the output's size."""
+
+    def count(spec, x):
+        pairs = {name: getattr(spec, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+        pairs = {name: pair[::-1] if name in swap else pair for name, pair in pairs.items()}
+        high, wide = (size(n, *numbers) for n, *numbers in zip(x[2:], *pairs.values(), strict=True))
+        return work(spec) * x[0] * spec.out_channels * high * (high if square_output else wide)
+
+    return count
+
+
+def with_first_numbers(spec, x, per_output):
+    k, s, p, d = spec.kernel_size[0], spec.stride[0], spec.padding[0], spec.dilation[0]
+    sizes = [out_size(n, k, s, p, d) for n in x[2:]]
+    return per_output(k * k * spec.in_channels // spec.groups, spec.bias) * x[0] * spec.out_channels * prod(sizes)
+
+
+def wrong_sizes(work):
+    return [
+        *((in_a_layer(work, size), phrase) for size, phrase in WRONG_SIZES),
+        (in_a_layer(work, swap=["kernel_size"]), "Height and width of the kernel are swapped"),
+        (in_a_layer(work, swap=["stride"]), "Height and width of the stride are swapped"),
+        (in_a_layer(work, swap=["padding"]), "Height and width of the padding are swapped"),
+        (in_a_layer(work, square_output=True), "output's height is used for its width"),
+    ]
+
+
+def exact_flops(spec):
+    return 2 * products(spec) - 1 + spec.bias
+
+
+def grouped_products(spec):
+    return products(spec) // spec.groups
+
+
 WRONG = {
     "filter_multiplications": [
         (121, "one channel"),
@@ -103,21 +160,7 @@ WRONG = {
         (lambda k, c, m, s: k * k * c * m * (s - k + 1) ** 2, "the output's side already"),
     ],
     "output_size": [
-        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "stride is ignored"),
-        (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation is ignored"),
-        (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "padding is ignored"),
-        (lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "padding is on one side"),
-        (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "(W − F + 2P)/(S + 1)"),
-        (lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1), "(W − F + 2P)//(S + 1)"),
-        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "+ 1 is missing"),
-        (lambda n, k, s, p, d: ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1, "rounds up"),
-        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "does not round"),
-        (lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "spans d·(K − 1) + 1"),
-        (lambda n, k, s, p, d: n // s, "has to fit inside"),
-        (lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1, "kernel + dilation − 1"),
-        (lambda n, k, s, p, d: (n + 2 * p - (d * (k - 1) + 1) + 1) // s, "+ 1 is inside the division"),
-        (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1, "span is one short"),
-        (lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1, "Brackets are missing"),
+        *WRONG_SIZES,
         (lambda n, k, s, p, d: float((n + 2 * p - d * (k - 1) - 1) // s + 1), "it is a float"),
         (lambda n, k, s, p, d: n / 0, "ZeroDivisionError"),
         (lambda n, k: n - k, "TypeError"),
@@ -168,6 +211,10 @@ WRONG = {
             lambda spec: (spec.kernel_size[0] ** 2 * spec.in_channels + spec.bias) * spec.out_channels,
             "height is used for both",
         ),
+        (
+            lambda spec: (spec.kernel_size[1] ** 2 * spec.in_channels + spec.bias) * spec.out_channels,
+            "width is used for both",
+        ),
         (lambda spec: products(spec) + spec.bias, "one filter"),
         (
             lambda spec: (spec.kernel_size[0] * spec.kernel_size[1] + spec.bias) * spec.out_channels,
@@ -211,14 +258,10 @@ WRONG = {
             lambda spec, x: (2 * products(spec) - 1 + spec.bias) * outputs(spec, x) // x[0],
             "batch is forgotten",
         ),
+        *wrong_sizes(exact_flops),
         (
-            lambda spec, x: (
-                (2 * products(spec) - 1 + spec.bias)
-                * spec.out_channels
-                * x[0]
-                * prod(out_size(n, k, 1, p) for n, k, p in zip(x[2:], spec.kernel_size, spec.padding, strict=True))
-            ),
-            "stride is ignored",
+            lambda spec, x: with_first_numbers(spec, x, lambda n, bias: 2 * n - 1 + bias),
+            "first number of each pair",
         ),
     ],
     "linear_flops": [
@@ -238,16 +281,8 @@ WRONG = {
             "Those are FLOPs",
         ),
         (lambda spec, x: products(spec) // spec.groups * outputs(spec, x) // x[0], "batch is forgotten"),
-        (
-            lambda spec, x: (
-                products(spec)
-                // spec.groups
-                * spec.out_channels
-                * x[0]
-                * prod(out_size(n, k, 1, p) for n, k, p in zip(x[2:], spec.kernel_size, spec.padding, strict=True))
-            ),
-            "stride is ignored",
-        ),
+        *wrong_sizes(grouped_products),
+        (lambda spec, x: with_first_numbers(spec, x, lambda n, bias: n), "first number of each pair"),
         (lambda spec, x: products(spec) * spec.out_channels // spec.groups, "Those are the weights"),
         (lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float"),
         (
@@ -439,9 +474,26 @@ def test_every_exercise_has_hints_and_the_hints_come_one_by_one(name):
     assert [exercise.hint(n + 1).message for n in range(len(exercise.hints))] == exercise.hints
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if exercise.cases == ((),)])
 def test_no_hint_but_the_last_gives_a_number_answer_away(name):
     exercise = EXERCISES[name]
-    if exercise.cases == ((),):
-        answer = f"{exercise.target():,}"
-        assert not any(answer in hint.split() for hint in exercise.hints[:-1])
+    answer = f"{exercise.target():,}"
+    assert not any(answer in hint.rstrip(".").split() for hint in exercise.hints[:-1])
+
+
+@pytest.mark.parametrize("name", ["flop_count", "mac_count"])
+def test_a_count_that_ignores_a_pair_of_a_layer_is_not_right(name):
+    for field in ("stride", "padding", "dilation", "kernel_size"):
+        answer = on_changed_layer(EXERCISES[name].target, **{field: 1})
+        assert EXERCISES[name](answer).outcome == "wrong", field
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_two_mistakes_of_an_exercise_give_the_same_results(name):
+    exercise = EXERCISES[name]
+
+    def results(function):
+        return repr([np.asarray(function(*case), float).round(9).tolist() for case in exercise.cases])
+
+    made = [results(function) for function in (exercise.target, *(mistake.makes for mistake in exercise.mistakes))]
+    assert len(set(made)) == len(made)

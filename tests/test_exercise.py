@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from convlab.exercise import Exercise, Mistake, Reply, predict, same_value
 
@@ -125,16 +126,21 @@ def test_predict_tells_how_far_off_a_guess_is():
     assert predict(0, 100, "MACs").message == "You said 0. It is 100 MACs."
     assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2): H, W."
     assert predict([2, 2], (2, 2), "H, W") == Reply("right", "You said [2, 2]. It is (2, 2): H, W.")
+    assert predict(np.int64(100), 100, "MACs").outcome == "right"
+    assert predict(torch.tensor(100), 100, "MACs").outcome == "right"
+    assert predict(float("nan"), 100, "MACs").message == "You said nan. It is 100 MACs."
+    assert predict(10**400, 100, "MACs").message.endswith("It is 100 MACs.")
     assert predict(5, -1, "at (0, 1)").message == "You said 5. It is -1 at (0, 1)."
 
 
 def test_hint_without_a_level_counts_and_a_missing_level_raises():
     assert DOUBLE.hint().message == "There are 2, from gentle to the answer. Write a number in the brackets: 1 to 2."
     assert DOUBLE.hint(2) == Reply("hint 2 of 2", "2 * number")
-    for level in (0, 3, "1"):
-        with pytest.raises(
-            ValueError, match=f"hint\\({level!r}\\): there is no such hint; wanted a number from 1 to 2"
-        ):
+    for level in (0, 3):
+        with pytest.raises(ValueError, match=f"level={level}: there is no such hint; wanted a number from 1 to 2"):
+            DOUBLE.hint(level)
+    for level in ("1", 1.0, True):
+        with pytest.raises(TypeError, match=f"level={level!r} is a .*; wanted an integer"):
             DOUBLE.hint(level)
 
 

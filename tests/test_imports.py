@@ -22,6 +22,7 @@ FLOORS = [  # from the lowest to the highest
     {"picture"},
     {"draw"},
     {"exercise"},
+    {"mistakes"},
     {"exercises"},
     {"check"},
 ]

@@ -228,3 +228,36 @@ def test_conv2d_of_small_integer_types_does_not_overflow(convolve):
 def test_conv2d_of_an_empty_batch_is_refused(convolve):
     with raises(ValueError, "x has shape (0, 1, 2, 2); wanted no dimension of size 0"):
         convolve(np.ones((0, 1, 2, 2)), np.ones((1, 1, 1, 1)))
+
+
+@pytest.mark.parametrize("convolve", [conv2d_loops, conv2d_im2col])
+@pytest.mark.parametrize(
+    ("x", "weight", "error", "message"),
+    [
+        (np.ones((1, 1, 2, 2), bool), np.ones((1, 1, 2, 2)), TypeError, "x holds bool; wanted an array of integers or"),
+        (None, np.ones((1, 1, 2, 2)), TypeError, "x holds object; wanted an array of integers or floats"),
+        ([[1, 2], [3]], np.ones((1, 1, 2, 2)), TypeError, "x is no array: .*; wanted a rectangular array of numbers"),
+        (
+            np.full((1, 1, 1, 1), 2**63, np.uint64),
+            np.ones((1, 1, 1, 1)),
+            ValueError,
+            "x holds 92233720368547758.*wanted",
+        ),
+        (np.full((1,) * 4, 2**40), np.full((1,) * 4, 2**30), ValueError, "could reach .*; wanted below 2"),
+        (
+            np.ones((1, 1, 2, 2)),
+            np.ones((1, 1, 3, 3)),
+            ValueError,
+            "spans 3 .* has 2 .*; wanted a window",
+        ),
+    ],
+    ids=["bool", "None", "ragged", "uint64", "overflow", "window"],
+)
+def test_conv2d_refuses_what_it_cannot_compute_exactly(convolve, x, weight, error, message):
+    with pytest.raises(error, match=message):
+        convolve(x, weight)
+
+
+def test_conv2d_takes_a_tensor_that_requires_a_gradient():
+    weight = torch.ones(1, 1, 2, 2, requires_grad=True)
+    assert conv2d_loops(torch.ones(1, 1, 2, 2), weight).output.item() == 4

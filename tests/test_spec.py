@@ -283,5 +283,17 @@ def test_int_pair_takes_one_number_for_both_axes():
 
 
 def test_groups_that_do_not_divide_huge_channel_counts_are_refused_at_once():
-    with raises(ValueError, f"groups=7 does not divide in_channels={10**30}", "1, 2, 4, 5, 8, 10, 16, 20, 25"):
+    with raises(
+        ValueError, f"groups=7 does not divide in_channels={10**30}", "1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40 or …"
+    ):
         ConvSpec(10**30, 10**30, 1, groups=7)
+
+
+@pytest.mark.parametrize("value", [torch.tensor(True), np.True_, torch.tensor([3]), np.array([3]), torch.tensor(3.0)])
+def test_exact_int_refuses_bools_and_arrays_of_other_libraries(value):
+    with pytest.raises(TypeError, match="wanted an integer of at least 1"):
+        exact_int("n", value, 1)
+
+
+def test_exact_int_takes_a_single_integer_of_another_library():
+    assert exact_int("n", torch.tensor(3), 1) == 3

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import prod
 
-from convlab import shape
-from convlab.exercise import Exercise, Mistake, integers
+from convlab.exercise import Exercise, Mistake
+from convlab.mistakes import SIZE_MISTAKES, integers, true_size
 from convlab.reference import conv2d_im2col
-from convlab.spec import ConvSpec
-
-
-def size_by(count):
-    """Return an exercise-shaped function from `count(free, stride)`, free = the places the window can move by."""
-    return lambda size, kernel, stride, padding, dilation: count(
-        size + 2 * padding - dilation * (kernel - 1) - 1, stride
-    )
-
-
-def true_size(size, kernel, stride, padding, dilation):
-    """Return the output size on one axis, by `shape.output_shape` on a one-row image."""
-    spec = ConvSpec(1, 1, (1, kernel), (1, stride), (0, padding), (1, dilation))
-    return shape.output_shape(spec, (1, 1, 1, size))[-1]
-
 
 output_size = Exercise(
     target=true_size,
@@ -34,57 +19,7 @@ output_size = Exercise(
         (31, 4, 5, 3, 3),
         (40, 4, 1, 0, 3),
     ],
-    mistakes=[
-        Mistake("That is what comes out when the stride is ignored.", lambda n, k, s, p, d: true_size(n, k, 1, p, d)),
-        Mistake("That is what comes out when the dilation is ignored.", lambda n, k, s, p, d: true_size(n, k, s, p, 1)),
-        Mistake(
-            "That is what comes out when the padding is ignored.",
-            lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1,
-        ),
-        Mistake(
-            "That is what comes out when the padding is on one side only: p zeros are added on both sides.",
-            lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
-        ),
-        Mistake(
-            "That is (W − F + 2P)/(S + 1), or (size − kernel + 2·padding)/(stride + 1): the + 1 belongs outside.",
-            lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1),
-        ),
-        Mistake(
-            "That is (W − F + 2P)//(S + 1), or (size − kernel + 2·padding)//(stride + 1): the + 1 belongs outside.",
-            lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1),
-        ),
-        Mistake(
-            "The + 1 is missing: the first position counts before the window has moved.", size_by(lambda f, s: f // s)
-        ),
-        Mistake(
-            "That rounds up. A last step that does not fit whole is not taken: round down.",
-            size_by(lambda f, s: ceil(f / s) + 1),
-        ),
-        Mistake(
-            "That does not round. A step that does not fit whole is not taken: use //.", size_by(lambda f, s: f / s + 1)
-        ),
-        Mistake(
-            "That takes the window as d·K wide. K taps have K − 1 gaps: it spans d·(K − 1) + 1.",
-            lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1,
-        ),
-        Mistake(
-            "That takes kernel + dilation − 1 as the span. Each of the K − 1 gaps is d wide: d·(K − 1) + 1.",
-            lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1,
-        ),
-        Mistake(
-            "The + 1 is inside the division. The first position is added after it.",
-            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s,
-        ),
-        Mistake(
-            "The span is one short: K taps span d·(K − 1) + 1 cells.",
-            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1,
-        ),
-        Mistake(
-            "Brackets are missing: // binds before + and −, so only the last number was divided.",
-            lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1,
-        ),
-        Mistake("That divides the image by the stride. The window has to fit inside it.", lambda n, k, s, p, d: n // s),
-    ],
+    mistakes=SIZE_MISTAKES,
     hints=[
         "Pad first: how long is the row with its zeros? Then: how many cells does the window span, gaps included?",
         "The window can move by (padded row − span). It starts at 0 and takes steps of `stride` as long as they fit.",

@@ -6,7 +6,8 @@ from dataclasses import replace
 from math import prod
 
 from convlab import cost, shape
-from convlab.exercise import Exercise, Mistake, on_changed_layer
+from convlab.exercise import Exercise, Mistake
+from convlab.mistakes import on_changed_layer, size_mistakes
 from convlab.spec import ConvSpec
 
 param_count = Exercise(
@@ -39,6 +40,10 @@ param_count = Exercise(
             lambda spec: cost.param_count(replace(spec, kernel_size=spec.kernel_size[0])),
         ),
         Mistake(
+            "The kernel's width is used for both sides. kernel_size is (height, width).",
+            lambda spec: cost.param_count(replace(spec, kernel_size=spec.kernel_size[1])),
+        ),
+        Mistake(
             "That is one filter. The layer has out_channels of them.",
             lambda spec: cost.param_count(replace(spec, out_channels=1)),
         ),
@@ -68,6 +73,7 @@ flop_count = Exercise(
         (ConvSpec(3, 6, 11, stride=4), (1, 3, 227, 227)),
         (ConvSpec(3, 6, 11, stride=4, bias=False), (1, 3, 227, 227)),
         (ConvSpec(5, 4, (3, 2), padding=1), (2, 5, 9, 14)),
+        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(3, 2)), (2, 6, 18, 27)),
     ],
     mistakes=[
         Mistake(
@@ -126,10 +132,7 @@ flop_count = Exercise(
             "The batch is forgotten: the layer works on each of its N images.",
             lambda spec, x: cost.flop_count(spec, (1, *x[1:])),
         ),
-        Mistake(
-            "That is what comes out when the stride is ignored.",
-            on_changed_layer(cost.flop_count, stride=1),
-        ),
+        *size_mistakes(cost.flop_count),
     ],
     hints=[
         "Take one output number: n products, where n = kernel height × kernel width × in_channels. How many additions?",

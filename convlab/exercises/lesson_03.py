@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from convlab import cost, shape
-from convlab.exercise import Exercise, Mistake, integers, on_changed_layer
+from convlab.exercise import Exercise, Mistake
+from convlab.mistakes import integers, on_changed_layer, size_mistakes
 from convlab.spec import ConvSpec
 
 mac_count = Exercise(
@@ -19,6 +20,7 @@ mac_count = Exercise(
         (ConvSpec(3, 6, 11, stride=4, groups=3), (1, 3, 227, 227)),
         (ConvSpec(8, 6, 1, groups=2), (1, 8, 1, 1)),
         (ConvSpec(12, 20, (3, 2), padding=1, groups=4), (3, 12, 9, 14)),
+        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(3, 2), groups=2), (2, 6, 18, 27)),
     ],
     mistakes=[
         Mistake(
@@ -38,7 +40,6 @@ mac_count = Exercise(
             "The batch is forgotten: the layer works on each of its N images.",
             lambda spec, x: cost.mac_count(spec, (1, *x[1:])),
         ),
-        Mistake("That is what comes out when the stride is ignored.", on_changed_layer(cost.mac_count, stride=1)),
         Mistake(
             "That counts the positions of the input. The window stops only where the output has a number.",
             lambda spec, x: prod(spec.weight_shape) * x[0] * x[2] * x[3],
@@ -57,6 +58,7 @@ mac_count = Exercise(
             "Those are the weights. Each of them works at every output position.",
             lambda spec, x: prod(spec.weight_shape),
         ),
+        *size_mistakes(cost.mac_count),
     ],
     hints=[
         "One output number sums over the channels that its filter sees. How many are they, with g groups?",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from convlab import cost
-from convlab.exercise import Exercise, Mistake, integers
+from convlab.exercise import Exercise, Mistake
+from convlab.mistakes import integers
 from convlab.spec import ConvSpec
 from convlab.table import cost_table
 
