@@ -2,8 +2,7 @@
 # make test       checks everything: format, lint, tests, docstring examples, every notebook cell
 # make notebooks  runs every notebook again and stores its outputs
 #
-# PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to the one pip call, as in
-# make lab PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to the one pip call; README shows a use.
 
 PYTHON ?= python3
 PIP_FLAGS ?=
