@@ -6,8 +6,11 @@ with the same options, says in one or two sentences what the drawing shows, from
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise, product
 from math import floor, isfinite, log2, log10
+from numbers import Real
+from reprlib import repr as short_repr
 from string import ascii_uppercase
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -37,6 +40,7 @@ from convlab.picture import (
     panel_inches,
     show,
     tint,
+    unit_inches,
     write,
 )
 from convlab.shape import Shape, check_spec, output_shape, pads
@@ -70,6 +74,7 @@ __all__ = [
 ]
 
 BESIDE_INCHES = 3.5  # a panel this wide has its two parts side by side, a narrower one below each other
+WEIGHT_INCHES, WEIGHT_LETTERS = 0.38, 4  # a tap this large has room for a weight and a number this long
 MAX_CHANNELS, MAX_CELLS, MAX_LAYERS = 16, 20, 4  # more would be too small to read
 MAX_NUMBERS = 9  # more would make the alt text a list
 FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
@@ -85,6 +90,19 @@ def _entry(number, digits=3):
     return minus(f"{number:.{6 if float(number).is_integer() else digits}g}")
 
 
+def _given(value):
+    """Quote a value of the wrong kind, in one line."""
+    return f"{' '.join(short_repr(value).split())} is a {type(value).__name__}"
+
+
+def _check_pair(value, wanted, name=""):
+    """Raise an error unless `value` is a tuple or list of two."""
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{name}{_given(value)}; wanted {wanted}")
+    if len(value) != 2:
+        raise ValueError(f"{name}{value!r} has length {len(value)}; wanted {wanted}")
+
+
 def _check_limit(name, number, limit):
     if number > limit:
         raise ValueError(f"{name}={number} is too many to draw; wanted at most {limit}")
@@ -94,22 +112,46 @@ def _check_limit(name, number, limit):
 
 
 class WindowStep(NamedTuple):
-    """One position of the window: the layer, its input shape (N, C, H, W), the output cell (i, j), H×W numbers."""
+    """One position of the window: the layer, its input shape (N, C, H, W) and the output cell (i, j).
+
+    `values` are the H×W numbers of one input channel, `kernel` the weights that they are multiplied by.
+    """
 
     spec: ConvSpec
     input_shape: Shape
     position: Pair
     values: Any = None
+    kernel: Any = None
 
 
-def window_steps(spec: ConvSpec, input_shape: Shape, count: int | None = None, values=None) -> list[WindowStep]:
+def window_steps(
+    spec: ConvSpec, input_shape: Shape, count: int | None = None, values=None, kernel=None
+) -> list[WindowStep]:
     """Return the first `count` positions of the window in reading order, all if `count` is left out.
+
+    Raises:
+        TypeError: a count that is no integer.
+        ValueError: a count below 1.
 
     >>> [step.position for step in window_steps(ConvSpec(1, 1, 3, stride=2), (1, 1, 7, 7), count=4)]
     [(0, 0), (0, 1), (0, 2), (1, 0)]
     """
     height, width = output_shape(spec, input_shape)[2:]
-    return [WindowStep(spec, input_shape, divmod(n, width), values) for n in range(height * width)][:count]
+    count = height * width if count is None else min(exact_int("count", count, 1), height * width)
+    return [WindowStep(spec, input_shape, divmod(n, width), values, kernel) for n in range(count)]
+
+
+def _position(step):
+    """Return the output cell of a step, checked, as two integers."""
+    if not isinstance(step, WindowStep):
+        raise TypeError(f"{_given(step)}; wanted a WindowStep, such as WindowStep(spec, (1, 1, 5, 5), position=(0, 0))")
+    sizes, position = output_shape(step.spec, step.input_shape)[2:], step.position
+    _check_pair(position, "the (row, column) of an output cell", "position=")
+    row, column = (exact_int(f"position's {axis}", at, 0) for axis, at in zip(("row", "column"), position))
+    for axis, at, size in zip(("row", "column"), (row, column), sizes):
+        if at >= size:
+            raise ValueError(f"position={(row, column)} has {axis} {at}; wanted 0 to {size - 1}")
+    return row, column
 
 
 def window_taps(step: WindowStep) -> tuple[list[int], list[int]]:
@@ -118,10 +160,7 @@ def window_taps(step: WindowStep) -> tuple[list[int], list[int]]:
     >>> window_taps(WindowStep(ConvSpec(1, 1, 3, stride=2, padding=1), (1, 1, 5, 5), (0, 1)))
     ([-1, 0, 1], [1, 2, 3])
     """
-    spec, input_shape, position, _ = step
-    for axis, at, size in zip(("row", "column"), position, output_shape(spec, input_shape)[2:]):
-        if not 0 <= at < size:
-            raise ValueError(f"position={position} has {axis} {at}; wanted 0 to {size - 1}")
+    position, spec = _position(step), step.spec
     starts = (at * s - before for at, s, (before, _) in zip(position, spec.stride, pads(spec)))
     return tuple([start + d * u for u in range(k)] for start, k, d in zip(starts, spec.kernel_size, spec.dilation))
 
@@ -144,18 +183,47 @@ def _padded(step):
     return np.pad(values.astype(float), pads(step.spec))
 
 
+def _kernel(step):
+    """Return the weights of the kernel as an array, None if the step has none."""
+    if step.kernel is None:
+        return None
+    kernel, size = np.asarray(step.kernel), step.spec.kernel_size
+    if kernel.shape != size:
+        raise ValueError(f"kernel has shape {kernel.shape}; wanted {size}, the kernel_size of the layer")
+    if step.values is None:
+        raise ValueError("kernel is given and values is None; wanted both: the numbers of the input and their weights")
+    return kernel.astype(float)
+
+
+def _numbers_read(step):
+    """Return the numbers under the window, K×K, with the zeros of the padding."""
+    (rows, columns), ((top, _), (left, _)) = window_taps(step), pads(step.spec)
+    return _padded(step)[np.ix_([top + r for r in rows], [left + c for c in columns])]
+
+
+def _output(step):
+    """Return the sum of products of the numbers under the window and the weights, free of float noise."""
+    return round(float((_numbers_read(step) * _kernel(step)).sum()), 9) + 0.0  # no −0
+
+
+def _matrix(numbers):
+    return "; ".join(", ".join(map(_entry, line)) for line in numbers)
+
+
 def describe_window(step: WindowStep) -> str:
-    """Say which rows and columns one output cell is computed from, and the numbers there if known and few."""
+    """Say what one output cell is computed from: rows and columns, then numbers and result if known."""
     (rows, columns), (height, width) = window_taps(step), step.input_shape[2:]
     out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
-    (top, _), (left, _) = pads(step.spec)
-    read, values, numbers = len(rows) * len(columns), _padded(step), ""
+    read, kernel, numbers = len(rows) * len(columns), _kernel(step), ""
     zeros = read - sum(0 <= r < height for r in rows) * sum(0 <= c < width for c in columns)
-    if values is not None and read <= MAX_NUMBERS:
-        lines = values[np.ix_([top + r for r in rows], [left + c for c in columns])]
-        numbers = f" The numbers, row by row: {'; '.join(', '.join(map(_entry, line)) for line in lines)}."
+    few = read <= MAX_NUMBERS
+    if step.values is not None and few:
+        numbers = f" The numbers, row by row: {_matrix(_numbers_read(step))}."
+    if kernel is not None:
+        weights = f" {_matrix(kernel)}" * few
+        numbers += f" The sum of products with the weights{weights} gives {_entry(_output(step))}."
     return (
-        f"Output {step.position} of {out_height} × {out_width} is computed from {_span('row', rows)} and "
+        f"Output {_position(step)} of {out_height} × {out_width} is computed from {_span('row', rows)} and "
         f"{_span('column', columns)} of the {height} × {width} input; "
         f"padding zeros among the {read} numbers read: {zeros}.{numbers}"
     )
@@ -165,13 +233,16 @@ def describe_window(step: WindowStep) -> str:
 def draw_window(step: WindowStep, ax: Axes | None = None) -> Axes:
     """Draw the input with its padding, the taps of the window at one position, and the output cell they give.
 
-    The output stands beside the input where there is room, else below. Only one channel is drawn.
+    The output stands beside the input where there is room, else below. Only one channel is drawn. With values and
+    a kernel, the outputs so far are written into their cells, and the weights where the taps are large enough.
 
     Raises:
-        ValueError: a position outside the output, values of another size than the input, or an input of more
-            than 20 cells a side, padding included.
+        TypeError: no WindowStep, or a position that holds something else than integers.
+        ValueError: a position outside the output, values of another size than the input, a kernel of another size
+            than the layer's or without values, or an input of more than 20 cells a side, padding included.
     """
-    (rows, columns), (height, width), values = window_taps(step), step.input_shape[2:], _padded(step)
+    (rows, columns), (height, width), (i, j) = window_taps(step), step.input_shape[2:], _position(step)
+    values, kernel = _padded(step), _kernel(step)
     (top, bottom), (left, right) = pads(step.spec)
     out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
     high, wide = height + top + bottom, width + left + right
@@ -179,35 +250,54 @@ def draw_window(step: WindowStep, ax: Axes | None = None) -> Axes:
 
     beside = panel_inches(ax) >= BESIDE_INCHES
     head = 1 if beside else 2  # rows above the grid: the column numbers and, if the output is below, a caption
+    lane = 0.5 * (kernel is not None)  # room beside the output for an arrow that goes around its numbers
+    if beside:
+        ox, oy, below = wide + 3.5, 1 + max(0, (high - out_height) / 2), lane + 0.2
+    else:
+        ox, oy, below = 1 + max(0, (wide - out_width) / 2), high + head + 1.5, 0.2
+    sheet = max(wide + 1.2, ox + out_width + lane + 0.2), max(high + head + 0.2, oy + out_height + below)
+    weights = {}  # of the taps, as text; none if there is no room
+    if kernel is not None and unit_inches(panel_inches(ax), *sheet) >= WEIGHT_INCHES:
+        weights = {(r, c): f"×{_entry(kernel[u, v])}" for u, r in enumerate(rows) for v, c in enumerate(columns)}
+        if max(map(len, [*weights.values(), *map(_entry, values.flat)])) > WEIGHT_LETTERS:
+            weights = {}
     for y, x in product(range(high), range(wide)):
         r, c = y - top, x - left
         inside, tap = 0 <= r < height and 0 <= c < width, r in rows and c in columns
         face = KERNEL if tap else tint(INPUT, 0.75) if inside else PADDING
         number = ("" if inside else "0") if values is None else _entry(values[y, x])
         look = {"linewidth": 2, "zorder": 3} if tap else {}
-        cell(ax, 1 + x, head + y, face, number, hatch=None if inside else "////", **look)
+        cell(ax, 1 + x, head + y, face, number, weights.get((r, c), ""), hatch=None if inside else "////", **look)
     number_cells(ax, 1, head, range(-top, height + bottom), range(-left, width + right))
 
-    ox, oy = 1 + max(0, (wide - out_width) / 2), high + head + 1.5
-    if beside:
-        ox, oy = wide + 3.5, 1 + max(0, (high - out_height) / 2)
     for at in product(range(out_height), range(out_width)):
-        face = HIGHLIGHT if at == tuple(step.position) else tint(OUTPUT, 0.55) if at < tuple(step.position) else PAPER
+        face = HIGHLIGHT if at == (i, j) else tint(OUTPUT, 0.55) if at < (i, j) else PAPER
         look = {"linewidth": 2, "zorder": 3} if face == HIGHLIGHT else {"zorder": 2}
-        cell(ax, ox + at[1], oy + at[0], face, **look)
+        number = "" if kernel is None or at > (i, j) else _entry(_output(step._replace(position=at)))
+        cell(ax, ox + at[1], oy + at[0], face, number, **look)
 
-    (i, j), x0, y0 = step.position, 1 + left, head + top  # (x0, y0) is the corner of the image
-    if beside:
-        arrow(ax, (x0 + columns[-1] + 1, y0 + (rows[0] + rows[-1] + 1) / 2), (ox + j, oy + i + 0.5))
+    # The arrow crosses no number: it starts at the edge of an input with numbers and comes in through empty cells.
+    x0, y0, blank = 1 + left, head + top, values is None  # (x0, y0) is the corner of the image
+    x, y = x0 + (columns[0] + columns[-1] + 1) / 2, y0 + (rows[0] + rows[-1] + 1) / 2
+    x1 = x0 + columns[-1] + 1 if blank and not right else 1 + wide
+    y1 = y0 + rows[-1] + 1 if blank and not bottom else head + high
+    if beside and (kernel is None or j == 0):
+        arrow(ax, (x1, y), (ox + j, oy + i + 0.5))
+    elif beside:
+        turn, end = (ox - 0.7, oy + i + 1.5), (ox + j + 0.5, oy + i + 1)
+        arrow(ax, (x1, y), (turn[0], y), turn, (end[0], turn[1]), end)
+    elif kernel is None or i == 0:
+        arrow(ax, (x, y1), (ox + j + 0.5, oy + i))
     else:
-        arrow(ax, (x0 + (columns[0] + columns[-1] + 1) / 2, y0 + rows[-1] + 1), (ox + j + 0.5, oy + i))
+        turn, end = (ox + out_width + 0.5, oy - 0.6), (ox + j + 1, oy + i + 0.5)
+        arrow(ax, (x, y1), (x, turn[1]), turn, (turn[0], end[1]), end)
     padded = ", padded" if high * wide > height * width else ""
     caption = (1, high + 1.2) if beside else (1, 0.5)
     ax.text(*caption, f"input {height} × {width}{padded}", va="top" if beside else "center")
-    ax.text(ox, oy + out_height + 0.2, f"output {out_height} × {out_width}", va="top")
-    title = [f"output {step.position}:", f"{_span('row', rows)},", _span("column", columns)]
+    ax.text(ox, oy + out_height + below, f"output {out_height} × {out_width}", va="top")
+    title = [f"output {(i, j)}:", f"{_span('row', rows)},", _span("column", columns)]
     title = " ".join(part.replace(" ", "\xa0") for part in title)  # breaks between the parts only
-    canvas(ax, max(wide + 1.2, ox + out_width + 0.2), max(high + head + 0.2, oy + out_height + 0.2), title)
+    canvas(ax, *sheet, title)
     return ax
 
 
@@ -288,6 +378,12 @@ class MaskPanel(NamedTuple):
     target: Any = None
 
 
+def _check_panel(panel):
+    if not isinstance(panel, MaskPanel):
+        raise TypeError(f"{_given(panel)}; wanted a MaskPanel, such as MaskPanel('yours', array)")
+    return panel
+
+
 def _grid(array):
     """Return a panel's array as a 2-D numpy array, None as None."""
     if array is None:
@@ -305,7 +401,7 @@ def wrong_cells(panel: MaskPanel) -> list[Pair]:
     >>> wrong_cells(MaskPanel("yours", [[1, 2], [3, 5]], target=[[1, 2], [3, 4]]))
     [(1, 1)]
     """
-    mask, target = _grid(panel.mask), _grid(panel.target)
+    mask, target = _grid(_check_panel(panel).mask), _grid(panel.target)
     if mask is None or target is None or mask.shape != target.shape:
         return []
     return [(int(r), int(c)) for r, c in np.argwhere(~np.isclose(mask.astype(float), target.astype(float)))]
@@ -313,7 +409,7 @@ def wrong_cells(panel: MaskPanel) -> list[Pair]:
 
 def describe_mask(panel: MaskPanel) -> str:
     """Say what the panel's array is and how many cells differ from the target."""
-    return _mask_title(panel, shape=True) + "."
+    return _mask_title(_check_panel(panel), shape=True) + "."
 
 
 def _mask_title(panel, shape=False):
@@ -334,24 +430,26 @@ def _mask_title(panel, shape=False):
 def draw_mask(panel: MaskPanel, ax: Axes | None = None) -> Axes:
     """Draw a 2-D array: booleans, output by input channel, as filled or empty cells, numbers as shades of grey.
 
-    Cells that differ from `panel.target` get a thick outline and a cross.
+    Zeros and ones are drawn like booleans where the target is boolean. Cells that differ from `panel.target` get a
+    thick outline and a cross.
 
     Raises:
+        TypeError: no MaskPanel.
         ValueError: an array that has not two axes, or more than 20 cells on one.
     """
-    grids = [grid for grid in (_grid(panel.mask), _grid(panel.target)) if grid is not None]
+    grids = [grid for grid in (_grid(_check_panel(panel).mask), _grid(panel.target)) if grid is not None]
     rows, columns = grids[0].shape if grids else (3, 4)
     canvas(ax, columns + 2.1, rows + 1.2, panel.title if panel.mask is None else _mask_title(panel))
     if panel.mask is None:
         ax.add_patch(Rectangle((1.9, 1), columns, rows, facecolor="none", edgecolor=INK, linestyle="--"))
         write(ax, 1.9 + columns / 2, 1 + rows / 2, "not yet")
         return ax
-    filled, wrong = grids[0].dtype == bool, wrong_cells(panel)
+    filled, wrong = grids[-1].dtype == bool and np.isin(grids[0], (0, 1)).all(), wrong_cells(panel)
     seen = np.concatenate([grid.ravel() for grid in grids]).astype(float)
     seen = seen[np.isfinite(seen)]  # one scale of grey for both; a nan stays white
     low, span = (seen.min(), np.ptp(seen) or 1) if seen.size else (0, 1)
     for (r, c), value in np.ndenumerate(grids[0]):
-        shade = 0.6 * (float(value) - low) / span if isfinite(value) else 0
+        shade = 0.75 * (float(value) - low) / span if isfinite(value) else 0
         face = (KERNEL if value else PAPER) if filled else tint(PAPER, shade, INK)
         cell(ax, 1.9 + c, 1 + r, face, "" if filled else _entry(float(value), 4))
         if (r, c) in wrong:
@@ -368,6 +466,7 @@ def draw_mask(panel: MaskPanel, ax: Axes | None = None) -> Axes:
 
 def _stages(chain):
     """Return (name, kernel, MACs, (height, width, channels)) for the input and each layer's output."""
+    _check_pair(chain, "(layers, input shape), such as ([ConvSpec(3, 16, 3)], (1, 3, 32, 32))")
     layers, input_shape = chain
     pairs = named_layers(layers)
     _check_limit("layers", len(pairs), MAX_LAYERS)
@@ -400,7 +499,7 @@ def draw_volumes(chain, ax: Axes | None = None) -> Axes:
     Args:
         chain: (layers, input shape), the two arguments of `cost_table`. MACs count the whole batch.
 
-    Raises: what `cost_table` raises, and a ValueError for more than 4 layers.
+    Raises: what `cost_table` raises, a TypeError for no pair, and a ValueError for more than 4 layers.
     """
     stages = _stages(chain)
     edges = [[log2(1 + n) for n in size] for *_, size in stages]
@@ -436,8 +535,13 @@ def draw_volumes(chain, ax: Axes | None = None) -> Axes:
 
 def _costs(costs):
     """Return the costs as a dictionary, label to count."""
-    costs = dict(costs)
+    try:
+        costs = dict(costs)
+    except (TypeError, ValueError):
+        raise TypeError(f"{_given(costs)}; wanted labels with their counts, such as {{'standard': 75}}") from None
     for label, count in costs.items():
+        if not isinstance(count, Real) or isinstance(count, bool):
+            raise TypeError(f"{label!r} costs {count!r}, a {type(count).__name__}; wanted a positive number")
         if not (isfinite(count) and count > 0):
             raise ValueError(f"{label!r} costs {count}; wanted a positive number")
     if not costs:
@@ -452,7 +556,7 @@ def _number(count):
 def _cost_title(costs, unit):
     least, most = min(costs, key=costs.get), max(costs, key=costs.get)
     if costs[least] == costs[most]:
-        return f"{', '.join(costs)}: {_number(costs[most])} {unit}" + " each" * (len(costs) > 1)
+        return f"{', '.join(map(str, costs))}: {_number(costs[most])} {unit}" + " each" * (len(costs) > 1)
     return f"{least}: {_percent(costs[least] / costs[most])} of {most}"
 
 
@@ -473,7 +577,8 @@ def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs", log: bool 
         log: whether the axis is logarithmic; bars then start at a power of ten, not at 0.
 
     Raises:
-        ValueError: no cost, or one that is not positive.
+        TypeError: no labels with counts, or a count that is no real number; a bool is none.
+        ValueError: no cost, or one that is not positive and finite.
     """
     costs = _costs(costs)
     most, counts = max(costs.values()), list(costs.values())
@@ -521,10 +626,19 @@ def _separable_title(saving):
     return "However many filters, a separable K×K layer costs more than 1/K² of the standard one"
 
 
+def _kernel_sizes(kernel_sizes):
+    """Return the kernel sizes as a list of integers."""
+    if not isinstance(kernel_sizes, Collection):
+        raise TypeError(f"kernel_sizes={_given(kernel_sizes)}; wanted a list of integers, such as (3, 5)")
+    if not len(kernel_sizes):
+        raise ValueError(f"kernel_sizes={kernel_sizes!r} has no kernel size; wanted at least one, such as (3, 5)")
+    return [exact_int(f"kernel_sizes[{n}]", k, 1) for n, k in enumerate(kernel_sizes)]
+
+
 def describe_separable_share(kernel_sizes, saving: bool = False) -> str:
     """Say where each kernel size arrives, and its limit."""
     parts = []
-    for k in kernel_sizes:
+    for k in _kernel_sizes(kernel_sizes):
         share = separable_share(k, FILTERS[-1])
         reached = f"a factor of {1 / share:.3g}" if saving else _percent(share)
         limit = f"ceiling {k * k}" if saving else f"floor {_percent(1 / k**2)}"
@@ -539,7 +653,12 @@ def draw_separable_share(kernel_sizes, ax: Axes | None = None, saving: bool = Fa
     Args:
         kernel_sizes: the K to draw, one line each.
         saving: draw standard ÷ separable, with its ceiling K², not the share with its floor 1/K².
+
+    Raises:
+        TypeError: no list, or a kernel size that is no integer.
+        ValueError: no kernel size, or one below 1.
     """
+    kernel_sizes = _kernel_sizes(kernel_sizes)
     for n, k in enumerate(kernel_sizes):
         values = [separable_share(k, m) ** (-1 if saving else 1) for m in FILTERS]
         limit = k**2 if saving else 1 / k**2
@@ -579,6 +698,11 @@ def shuffle_order(channels: int, groups: int) -> list[int]:
     return [group * each + n for n in range(each) for group in range(groups)]
 
 
+def _shuffle(data):
+    _check_pair(data, "(channels, groups), such as (8, 2)")
+    return data
+
+
 def _shuffle_title(data):
     channels, groups = data
     order, each = shuffle_order(channels, groups), channels // groups
@@ -590,7 +714,7 @@ def _shuffle_title(data):
 
 def describe_shuffle(data) -> str:
     """Say the new order of the channels and how many old groups meet in each new one."""
-    order = ", ".join(map(str, shuffle_order(*data)))
+    order = ", ".join(map(str, shuffle_order(*_shuffle(data))))
     title = _shuffle_title(data)
     return f"{title[0].upper()}{title[1:]}. New order: {order}."
 
@@ -603,9 +727,10 @@ def draw_shuffle(data, ax: Axes | None = None) -> Axes:
         data: (channels, groups).
 
     Raises:
+        TypeError: no pair of integers.
         ValueError: groups that do not divide the channels, or more than 16 channels.
     """
-    channels, groups = data
+    channels, groups = _shuffle(data)
     order, each, xs = shuffle_order(channels, groups), channels // groups, (1.6, 7.1)
     _check_limit("channels", channels, MAX_CHANNELS)
     for place, channel in enumerate(order):

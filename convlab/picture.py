@@ -22,12 +22,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from convlab.spec import exact_int
 
 INPUT, KERNEL, OUTPUT, PADDING, HIGHLIGHT = "#0072B2", "#E69F00", "#009E73", "#BBBBBB", "#D55E00"
-INK, PAPER = "#222222", "#FFFFFF"
+INK, PAPER, BLACK = "#222222", "#FFFFFF", "#000000"
 STYLE = {
     "font.size": 9.5,
     "text.color": INK,
@@ -116,7 +117,7 @@ def _fit(figure, columns):
     else:
         wide = max(np.ptp(ax.get_xlim()) for ax in axes)
         tall = [max(np.ptp(ax.get_ylim()) for ax in row) for row in rows]
-        unit = min(UNIT_INCHES, TALL_INCHES / max(tall), (panel - 0.2) / wide)  # inches
+        unit = unit_inches(panel, wide, max(tall))
         panel, heights = min(panel, max(unit * wide + 0.3, NARROW_INCHES)), [unit * units for units in tall]
         for row, units in zip(rows, tall):
             for ax in row:
@@ -143,25 +144,49 @@ def panel_inches(ax) -> float:
     return ax.figure.get_figwidth() / (place.get_gridspec().ncols if place else 1)
 
 
+def unit_inches(panel, width, height) -> float:
+    """Return the size of a cell on a sheet of width × height units, in a panel so many inches wide."""
+    return min(UNIT_INCHES, TALL_INCHES / height, (panel - 0.2) / width)
+
+
 def tint(color, amount, toward=PAPER) -> str:
     """Return `color`, mixed with `toward`: 0 is the colour itself, 1 is `toward`."""
     return to_hex([(1 - amount) * a + amount * b for a, b in zip(to_rgb(color), to_rgb(toward))])
 
 
+def contrast(one, two) -> float:
+    """Return the contrast of two colours, from 1 (none) to 21 (black on white).
+
+    Source: W3C, Web Content Accessibility Guidelines 2.2, "contrast ratio"; text needs 4.5.
+    """
+    lights = []
+    for color in (one, two):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+        lights.append(np.dot(linear, (0.2126, 0.7152, 0.0722)) + 0.05)
+    return max(lights) / min(lights)
+
+
 def write(ax, x, y, text, face=PAPER, **options):
-    """Write in ink, or in white on a dark face."""
-    dark = np.dot(to_rgb(face), (0.299, 0.587, 0.114)) < 0.38
-    settings = {"ha": "center", "va": "center", "linespacing": 1.15, "color": PAPER if dark else INK}
+    """Write in ink; on a face too dark for it in white or black, whichever contrasts more (4.58 at least)."""
+    ink = INK if contrast(INK, face) >= 4.5 else max(PAPER, BLACK, key=lambda color: contrast(color, face))
+    settings = {"ha": "center", "va": "center", "linespacing": 1.15, "color": ink}
     if text:
         ax.text(x, y, text, **{**settings, **options})
 
 
-def cell(ax, x, y, face=PAPER, text="", **options):
-    """Draw a unit square with its top left corner at (x, y), its text clear of hatches and arrows."""
+def cell(ax, x, y, face=PAPER, text="", corner="", **options):
+    """Draw a unit square with its top left corner at (x, y), its text clear of hatches and arrows.
+
+    With a note for the lower right corner, the text is larger and makes room for it.
+    """
     settings = {"facecolor": face, "edgecolor": INK, "linewidth": 0.8}
     ax.add_patch(Rectangle((x, y), 1, 1, **{**settings, **options}))
     halo = [withStroke(linewidth=2, foreground=face)]
-    write(ax, x + 0.5, y + 0.5, text, face, zorder=6, path_effects=halo)
+    if not corner:
+        write(ax, x + 0.5, y + 0.5, text, face, zorder=6, path_effects=halo)
+        return
+    write(ax, x + 0.07, y + 0.3, text, face, zorder=6, path_effects=halo, ha="left", size=11)
+    write(ax, x + 0.95, y + 0.76, corner, face, zorder=6, path_effects=halo, ha="right", size=9)
 
 
 def number_cells(ax, x, y, rows, columns, names=()):
@@ -181,10 +206,10 @@ def node(ax, x, y, text, face):
     write(ax, x, y, text, face, zorder=4)
 
 
-def arrow(ax, start, end):
-    """Draw an arrow from one (x, y) to another."""
+def arrow(ax, *points):
+    """Draw an arrow through two or more (x, y), with its head at the last."""
     look = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "color": INK, "zorder": 5}
-    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
+    ax.add_patch(FancyArrowPatch(path=Path(points), **look))
 
 
 def minus(number) -> str:

@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.patches import Circle, Polygon, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Text
 from strategies import cases, layers, raises, torch_layer
 
@@ -33,6 +34,8 @@ TARGET = np.kron(np.eye(2), np.ones((3, 4))).astype(bool)
 YOURS = TARGET ^ (np.arange(48).reshape(6, 8) % 21 == 5)  # differs in the cells 5, 26 and 47
 IMAGE = np.array([[-20, 3, 1], [0, 117, 42]])
 NUMBERS = ((7, 5, -2, 255), (0.25, 1, 2 / 3, 4), (90, 6, 0, 1234))
+DIGITS = ((3, 2, 0, 1, 3), (0, 1, 3, 2, 1), (2, 1, 0, 1, 2), (1, 0, 2, 3, 0), (3, 1, 1, 0, 2))
+EDGES = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
 COSTS = {"standard": 1_228_800, "separable": 53_952}
 FIGURES = {
     "window, 4 in a row": (draw.draw_window, draw.window_steps(STRIDED, (1, 1, 5, 5), 4), {}),
@@ -41,6 +44,32 @@ FIGURES = {
     "window, two rows": (draw.draw_window, draw.window_steps(STRIDED, (1, 1, 5, 9), 5), {"columns": 3}),
     "window, numbers": (draw.draw_window, draw.window_steps(STRIDED, (1, 1, 3, 4), 3, NUMBERS), {}),
     "window, numbers, alone": (draw.draw_window, [WindowStep(STRIDED, (1, 1, 3, 4), (1, 1), NUMBERS)], {}),
+    "window, kernel": (draw.draw_window, draw.window_steps(ConvSpec(1, 1, 3), (1, 1, 5, 5), 4, DIGITS, EDGES), {}),
+    "window, kernel, padded": (
+        draw.draw_window,
+        draw.window_steps(STRIDED, (1, 1, 5, 5), 6, DIGITS, EDGES)[2:],
+        {},
+    ),
+    "window, kernel, 3 in a row": (
+        draw.draw_window,
+        draw.window_steps(ConvSpec(1, 1, 3), (1, 1, 5, 5), 6, DIGITS, EDGES)[3:],
+        {},
+    ),
+    "window, kernel, 2 in a row": (
+        draw.draw_window,
+        draw.window_steps(ConvSpec(1, 1, 3), (1, 1, 5, 5), 2, DIGITS, EDGES),
+        {},
+    ),
+    "window, kernel, alone": (
+        draw.draw_window,
+        [WindowStep(ConvSpec(1, 1, 3, padding=1), (1, 1, 5, 5), (4, 2), DIGITS, EDGES)],
+        {},
+    ),
+    "window, kernel, wide output": (
+        draw.draw_window,
+        draw.window_steps(ConvSpec(1, 1, 1, padding=1), (1, 1, 2, 2), 9, np.eye(2), [[-7]])[5:],
+        {},
+    ),
     "wiring, alone": (draw.draw_wiring, [ConvSpec(16, 16, 3, groups=4)], {}),
     "wiring, 3 in a row": (draw.draw_wiring, [ConvSpec(8, 6, 3), GROUPED, ConvSpec.depthwise(4, 3)], {}),
     "wiring, 2 by 2": (
@@ -53,6 +82,11 @@ FIGURES = {
     "mask, not yet": (draw.draw_mask, [MaskPanel("target", TARGET), MaskPanel("yours", None, TARGET)], {}),
     "mask, numbers": (draw.draw_mask, [MaskPanel("target", IMAGE), MaskPanel("yours", -IMAGE, IMAGE)], {}),
     "mask, other shape": (draw.draw_mask, [MaskPanel("yours", IMAGE.T, IMAGE)], {}),
+    "mask, zeros and ones": (
+        draw.draw_mask,
+        [MaskPanel("target", TARGET), MaskPanel("yours", YOURS * 1.0, TARGET), MaskPanel("ones", YOURS * 1)],
+        {},
+    ),
     "volumes": (draw.draw_volumes, [STANDARD, SEPARABLE], {"columns": 1}),
     "volumes, 3 layers": (
         draw.draw_volumes,
@@ -102,7 +136,7 @@ def title(ax) -> str:
 
 def cells_read(step: WindowStep) -> set[tuple[int, int]]:
     """Return the input cells on which torch's output at this position depends: those with a gradient."""
-    spec, (_, _, height, width), (i, j), _ = step
+    spec, (_, _, height, width), (i, j), *_ = step
     image = torch.zeros(1, 1, height, width, requires_grad=True)
     kernel = torch.ones(1, 1, *spec.kernel_size)
     F.conv2d(image, kernel, None, spec.stride, spec.padding, spec.dilation)[0, 0, i, j].backward()
@@ -204,6 +238,86 @@ def test_describe_window_names_the_numbers_read_if_they_are_at_most_nine():
     assert draw.describe_window(many).endswith("among the 12 numbers read: 0.")
 
 
+@settings(max_examples=30)
+@given(cases(), st.data())
+def test_draw_window_writes_the_outputs_of_torch_up_to_the_current_one(case, data):
+    layer, (_, _, height, width) = case
+    spec = ConvSpec(**layer | {"in_channels": 1, "out_channels": 1, "groups": 1, "bias": False})
+    if max(height + sum(draw.pads(spec)[0]), width + sum(draw.pads(spec)[1])) > draw.MAX_CELLS:
+        return
+    numbers = st.integers(-5, 5).filter(bool)  # no −0
+    values, kernel = (
+        np.array(data.draw(st.lists(numbers, min_size=h * w, max_size=h * w))).reshape(h, w)
+        for h, w in ((height, width), spec.kernel_size)
+    )
+    module = torch.nn.Conv2d(**vars(spec))
+    module.weight.data[0, 0] = torch.tensor(kernel)
+    outputs = module(torch.tensor(values)[None, None].float())[0, 0].round().int()
+    step = data.draw(st.sampled_from(draw.window_steps(spec, (1, 1, height, width), None, values, kernel)))
+    ax = draw.draw_window(step)
+    squares = [p.get_xy() for p in ax.patches if isinstance(p, Rectangle)]
+    inside = {text.get_position(): text.get_text() for text in ax.texts}
+    written = [inside.get((x + 0.5, y + 0.5), "") for x, y in squares[-outputs.numel() :]]
+    done = step.position[0] * outputs.shape[1] + step.position[1] + 1
+    flat = [str(n).replace("-", "−") for n in outputs.flatten().tolist()]
+    assert written == flat[:done] + [""] * (len(flat) - done)
+    assert draw.describe_window(step).endswith(f" gives {flat[done - 1]}.")
+
+
+def test_draw_window_writes_the_weight_of_each_tap_where_there_is_room():
+    weights = ["×1", "×0", "×−1", "×2", "×0", "×−2", "×1", "×0", "×−1"]
+    alone, three, four = (
+        drawn(name)[1].axes[0] for name in ("window, kernel, alone", "window, kernel, 3 in a row", "window, kernel")
+    )
+    for ax, (left, top) in ((alone, (3, 5)), (three, (1, 3))):
+        notes = {
+            (int(text.get_position()[0]), int(text.get_position()[1])): text.get_text()
+            for text in ax.texts
+            if text.get_text().startswith("×")
+        }
+        assert notes == {(left + n % 3, top + n // 3): weight for n, weight in enumerate(weights)}
+    assert not {*words(four)} & {*weights}
+    long = draw.draw_window(WindowStep(ConvSpec(1, 1, 1), (1, 1, 2, 2), (0, 0), np.ones((2, 2)), [[-0.25]]))
+    assert "×−0.25" not in words(long) and "−0.25" in words(long)
+    for values in (np.full((2, 2), 12345), np.ones((2, 2))):
+        ax = draw.draw_window(WindowStep(ConvSpec(1, 1, 1), (1, 1, 2, 2), (0, 0), values, [[3]]))
+        assert ("×3" in words(ax)) == (values[0, 0] == 1)
+
+
+def test_describe_window_says_the_weights_and_the_sum_of_products():
+    steps = draw.window_steps(ConvSpec(1, 1, 3), (1, 1, 5, 5), 4, DIGITS, EDGES)
+    said = [draw.describe_window(step) for step in steps]
+    assert said[0].endswith(
+        "row by row: 3, 2, 0; 0, 1, 3; 2, 1, 0. "
+        "The sum of products with the weights 1, 0, −1; 2, 0, −2; 1, 0, −1 gives −1."
+    )
+    assert [text.rsplit(" ", 1)[1] for text in said] == ["−1.", "−1.", "−1.", "0."]
+    many = WindowStep(ConvSpec(1, 1, (3, 4)), (1, 1, 3, 4), (0, 0), np.full((3, 4), 0.1), np.ones((3, 4)))
+    assert draw.describe_window(many).endswith("numbers read: 0. The sum of products with the weights gives 1.2.")
+    for sign in (1, -1):  # in floats 0.1 + 0.2 is not 0.3
+        noise = WindowStep(ConvSpec(1, 1, (1, 3)), (1, 1, 1, 3), (0, 0), [[0.1, 0.2, -0.3]], [[sign] * 3])
+        assert draw.describe_window(noise).endswith(" gives 0.")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FIGURES if name.startswith("window")], ids=lambda n: n.replace("×", "x")
+)
+def test_draw_window_has_an_arrow_to_the_current_cell_that_crosses_no_text(name):
+    figure = drawn(name)[1]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for ax in figure.axes:
+        arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+        current = [patch for patch in ax.patches if is_colored(patch, HIGHLIGHT)]
+        assert len(arrows) == len(current) == 1
+        points = arrows[0]._path_original.vertices
+        (x, y), (end_x, end_y) = current[0].get_xy(), points[-1]
+        assert (end_x - x, end_y - y) in [(0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)]  # the middle of an edge
+        line = Path(ax.transData.transform(points))
+        for text in ax.texts:
+            assert not line.intersects_bbox(text.get_window_extent(canvas.get_renderer()), filled=False), text
+
+
 @given(layers())
 def test_kernel_pairs_are_the_channels_that_torch_connects(layer):
     pairs = draw.kernel_pairs(ConvSpec(**layer))
@@ -256,6 +370,23 @@ def test_draw_mask_prints_numbers_and_darkens_the_larger():
     assert {"−20", "3", "117", "42"} <= set(words(ax))
     shades = [patch.get_facecolor()[0] for patch in ax.patches]
     assert np.argsort(shades).tolist() == np.argsort(-IMAGE.ravel()).tolist()
+
+
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_draw_mask_draws_zeros_and_ones_as_a_mask_if_the_target_is_one(kind):
+    ax = draw.draw_mask(MaskPanel("yours", YOURS.astype(kind), TARGET))
+    assert len(cells(ax, KERNEL)) == YOURS.sum()
+    assert words(ax) == ["×"] * 3 + [*map(str, range(6)), *map(str, range(8)), "output channel", "input channel"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "target"),
+    [(TARGET * 1, None), (TARGET * 1, TARGET * 1), (TARGET, TARGET * 1), (TARGET * 2, TARGET), (TARGET / 2, TARGET)],
+)
+def test_draw_mask_draws_numbers_as_numbers(mask, target):
+    ax = draw.draw_mask(MaskPanel("yours", mask, target))
+    assert not any(is_colored(patch, KERNEL) for patch in ax.patches)
+    assert words(ax)[-2:] == ["row", "column"]
 
 
 @pytest.mark.parametrize(
@@ -431,6 +562,77 @@ def test_draw_window_draws_any_small_layer(case):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        *(
+            (lambda position=position: show(draw.draw_window, WindowStep(STRIDED, (1, 1, 5, 5), position)), error, said)
+            for position, error, said in [
+                (1, TypeError, "position=1 is a int; wanted the (row, column) of an output cell"),
+                ("01", TypeError, "position='01' is a str; wanted the (row, column)"),
+                ((1,), ValueError, "position=(1,) has length 1; wanted the (row, column)"),
+                ((True, 0), TypeError, "position's row=True is a bool; wanted an integer"),
+                ((0, 1.0), TypeError, "position's column=1.0 is a float; wanted an integer"),
+                ((0, None), TypeError, "position's column=None is a NoneType; wanted an integer"),
+            ]
+        ),
+        (lambda: show(draw.draw_window, STRIDED), TypeError, "is a ConvSpec; wanted a WindowStep, such as"),
+        (lambda: draw.window_steps(STRIDED, (1, 1, 5, 5), 0), ValueError, "count=0 is too small; wanted an integer"),
+        (lambda: draw.window_steps(STRIDED, (1, 1, 5, 5), 2.5), TypeError, "count=2.5 is a float; wanted an integer"),
+        (lambda: draw.window_steps(STRIDED, (1, 1, 5, 5), True), TypeError, "count=True is a bool; wanted an integer"),
+        (
+            lambda: show(draw.draw_window, WindowStep(STRIDED, (1, 1, 3, 4), (0, 0), NUMBERS, np.ones((2, 3)))),
+            ValueError,
+            "kernel has shape (2, 3); wanted (3, 3), the kernel_size of the layer",
+        ),
+        (
+            lambda: show(draw.draw_window, WindowStep(STRIDED, (1, 1, 3, 4), (0, 0), kernel=EDGES)),
+            ValueError,
+            "kernel is given and values is None; wanted both",
+        ),
+        *(
+            (lambda costs=costs: show(draw.draw_cost_bars, costs), error, said)
+            for costs, error, said in [
+                ({"a": "75"}, TypeError, "'a' costs '75', a str; wanted a positive number"),
+                ({"a": True}, TypeError, "'a' costs True, a bool; wanted a positive number"),
+                ({"a": np.True_}, TypeError, "'a' costs np.True_, a bool; wanted a positive number"),
+                ({"a": None}, TypeError, "'a' costs None, a NoneType; wanted a positive number"),
+                ({"a": 1j}, TypeError, "'a' costs 1j, a complex; wanted a positive number"),
+                ({"a": -75}, ValueError, "'a' costs -75; wanted a positive number"),
+                ({"a": float("nan")}, ValueError, "'a' costs nan; wanted a positive number"),
+                ({"a": float("inf")}, ValueError, "'a' costs inf; wanted a positive number"),
+                ([], ValueError, "no costs to draw; wanted at least one label"),
+                (75, TypeError, "75 is a int; wanted labels with their counts, such as {'standard': 75}"),
+                ([75, 3], TypeError, "[75, 3] is a list; wanted labels with their counts"),
+                (None, TypeError, "None is a NoneType; wanted labels with their counts"),
+            ]
+        ),
+        *(
+            (lambda sizes=sizes: show(draw.draw_separable_share, sizes), error, said)
+            for sizes, error, said in [
+                ((), ValueError, "kernel_sizes=() has no kernel size; wanted at least one, such as (3, 5)"),
+                (3, TypeError, "kernel_sizes=3 is a int; wanted a list of integers, such as (3, 5)"),
+                ((3, 5.0), TypeError, "kernel_sizes[1]=5.0 is a float; wanted an integer of at least 1"),
+                ((True,), TypeError, "kernel_sizes[0]=True is a bool; wanted an integer of at least 1"),
+                ("35", TypeError, "kernel_sizes[0]='3' is a str; wanted an integer of at least 1"),
+                ((3, 0), ValueError, "kernel_sizes[1]=0 is too small; wanted an integer of at least 1"),
+            ]
+        ),
+        (lambda: show(draw.draw_mask, TARGET), TypeError, "ue]]) is a ndarray; wanted a MaskPanel, such as"),
+        (lambda: show(draw.draw_mask, ("yours", YOURS)), TypeError, " is a tuple; wanted a MaskPanel, such as"),
+        (lambda: draw.describe_mask(YOURS), TypeError, " is a ndarray; wanted a MaskPanel"),
+        (lambda: draw.wrong_cells(YOURS), TypeError, " is a ndarray; wanted a MaskPanel"),
+        (
+            lambda: show(draw.draw_wiring, [GROUPED]),
+            TypeError,
+            "[ConvSpec(8, 6, 3, groups=2)] is a list; wanted a ConvS",
+        ),
+        (lambda: show(draw.draw_volumes, GROUPED), TypeError, "is a ConvSpec; wanted (layers, input shape), such as"),
+        (lambda: show(draw.draw_volumes, "12"), TypeError, "'12' is a str; wanted (layers, input shape)"),
+        (lambda: show(draw.draw_volumes, ([GROUPED],)), ValueError, "has length 1; wanted (layers, input shape)"),
+        (lambda: show(draw.draw_volumes, SEPARABLE[0]), TypeError, "is a ConvSpec; wanted a list of ConvSpec"),
+        (lambda: show(draw.draw_shuffle, 8), TypeError, "8 is a int; wanted (channels, groups), such as (8, 2)"),
+        (lambda: show(draw.draw_shuffle, "82"), TypeError, "'82' is a str; wanted (channels, groups)"),
+        (lambda: show(draw.draw_shuffle, (8,)), ValueError, "(8,) has length 1; wanted (channels, groups)"),
+        (lambda: show(draw.draw_shuffle, (8, 2.0)), TypeError, "groups=2.0 is a float; wanted an integer"),
+        (lambda: draw.describe_shuffle(GROUPED), TypeError, "is a ConvSpec; wanted (channels, groups)"),
         (lambda: show(draw.draw_wiring, "GROUPED"), TypeError, "'GROUPED' is a str; wanted a ConvSpec"),
         (
             lambda: show(draw.draw_wiring, ConvSpec(17, 3, 1)),
@@ -454,7 +656,7 @@ def test_draw_window_draws_any_small_layer(case):
         (
             lambda: show(draw.draw_window, WindowStep(STRIDED, (1, 1, 5, 5), (-1, 0))),
             ValueError,
-            "has row -1; wanted 0 to 2",
+            "position's row=-1 is too small; wanted an integer of at least 0",
         ),
         (
             lambda: show(draw.draw_window, WindowStep(STRIDED, (1, 1, 5, 19), (0, 0))),

@@ -110,6 +110,39 @@ def test_cell_covers_one_unit_and_writes_in_white_on_a_dark_face():
     assert [(text.get_position(), text.get_color()) for text in ax.texts] == [((3.5, 5.5), PAPER), ((3.5, 5.5), INK)]
 
 
+def test_cell_makes_room_for_a_note_in_its_corner():
+    ax = Figure().add_subplot()
+    picture.cell(ax, 3, 5, KERNEL, "7", "×2")
+    number, note = ax.texts
+    assert (number.get_text(), note.get_text()) == ("7", "×2")
+    assert number.get_fontsize() > note.get_fontsize() >= 9
+    assert number.get_position()[1] < 5.5 < note.get_position()[1]
+    assert number.get_position()[0] < 3.5 < note.get_position()[0]
+
+
+def test_contrast_is_that_of_the_web_guidelines():
+    assert picture.contrast("black", "white") == picture.contrast("white", "black") == pytest.approx(21)
+    assert picture.contrast(INK, INK) == 1
+    assert picture.contrast("#767676", "white") == pytest.approx(4.54, abs=0.005)  # the lightest grey that passes
+    assert picture.contrast("red", "white") == pytest.approx(4.00, abs=0.005)
+
+
+def test_write_has_a_contrast_of_at_least_4_5_on_every_face():
+    ax = Figure().add_subplot()
+    roles = (INPUT, KERNEL, picture.OUTPUT, picture.PADDING, picture.HIGHLIGHT)
+    faces = [*roles, *(picture.tint(PAPER, n / 100, INK) for n in range(101))]
+    for face in faces:
+        picture.write(ax, 0, 0, "7", face)
+        assert picture.contrast(ax.texts[-1].get_color(), face) >= 4.5, face
+    assert [text.get_color() for text in ax.texts[5:]].count(PAPER) > 30  # white on dark grey
+
+
+def test_arrow_goes_through_its_points():
+    ax = Figure().add_subplot()
+    picture.arrow(ax, (0, 1), (2, 1), (2, 4))
+    assert ax.patches[0]._path_original.vertices.tolist() == [[0, 1], [2, 1], [2, 4]]
+
+
 def test_the_text_of_a_cell_lies_over_an_arrow_and_keeps_it_at_a_distance():
     ax = Figure().add_subplot()
     picture.cell(ax, 0, 0, text="0", hatch="////")
