@@ -193,7 +193,8 @@ class Exercise:
         An array with more than two axes is drawn as its matrices, one below the other. A result that is not there
         yet, stops with an error or has less than two axes is drawn as an empty frame.
         """
-        from convlab.draw import MAX_CELLS, MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
+        from convlab.draw import MaskPanel, draw_mask, show  # here, so that a check does not load matplotlib
+        from convlab.picture import MAX_CELLS
 
         for case in self.cases:
             target = as_array(self.target(*case))

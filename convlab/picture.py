@@ -14,6 +14,7 @@ from functools import wraps
 from html import escape
 from io import BytesIO
 from math import ceil
+from reprlib import repr as short_repr
 from textwrap import fill
 
 import numpy as np
@@ -41,6 +42,9 @@ STYLE = {
 }
 PAGE_INCHES, DOTS_PER_INCH = 8.0, 100  # 800 px, the width of a notebook's output
 UNIT_INCHES, TALL_INCHES, NARROW_INCHES = 0.42, 5.5, 2.3  # largest cell, tallest and narrowest panel
+BESIDE_INCHES = 3.5  # a panel this wide has its two parts side by side, a narrower one below each other
+MAX_CHANNELS, MAX_CELLS, MAX_LAYERS = 16, 20, 4  # more would be too small to read
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 DRAWINGS = []  # the draw functions, in the order of their definition
 
 
@@ -215,3 +219,32 @@ def arrow(ax, *points):
 def minus(number) -> str:
     """Write a number with a minus as long as a plus, not a hyphen."""
     return str(number).replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """Write a share from 0 to 1 in percent, to three digits."""
+    return f"{100 * share:.3g} %"
+
+
+def entry(number, digits=3):
+    """Write one number of an array: an integer as it is, another to a few digits."""
+    return minus(f"{number:.{6 if float(number).is_integer() else digits}g}")
+
+
+def given(value):
+    """Quote a value of the wrong kind, in one line."""
+    return f"{' '.join(short_repr(value).split())} is a {type(value).__name__}"
+
+
+def check_pair(value, wanted, name=""):
+    """Raise an error unless `value` is a tuple or list of two."""
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{name}{given(value)}; wanted {wanted}")
+    if len(value) != 2:
+        raise ValueError(f"{name}{value!r} has length {len(value)}; wanted {wanted}")
+
+
+def check_limit(name, number, limit):
+    """Raise a ValueError if there is more to draw than can be read."""
+    if number > limit:
+        raise ValueError(f"{name}={number} is too many to draw; wanted at most {limit}")

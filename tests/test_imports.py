@@ -20,6 +20,7 @@ FLOORS = [  # from the lowest to the highest
     {"reference", "modules"},
     {"__init__"},
     {"picture"},
+    {"draw_grids", "draw_channels", "draw_costs"},
     {"draw"},
     {"exercise"},
     {"mistakes"},
