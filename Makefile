@@ -23,7 +23,8 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile
 
-# An unchanged notebook must give an unchanged file: no times, and of the metadata only what a reader set.
+# An unchanged notebook must give an unchanged file: no times, of the metadata only what a reader set, and what a
+# cell prints as one text (the second pass), however it was cut on the way.
 notebooks: $(INSTALLED)
 	$(BIN)/ruff format notebooks
 	$(ONE_THREAD) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
@@ -33,6 +34,7 @@ notebooks: $(INSTALLED)
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask="{'tags', 'jupyter'}" \
 		--ClearMetadataPreprocessor.preserve_nb_metadata_mask="{'kernelspec', ('language_info', 'name')}" \
 		notebooks/*.ipynb
+	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams notebooks/*.ipynb
 
 # The stamp is older than these two files when either has changed, and then pip runs again.
 $(INSTALLED): pyproject.toml constraints.txt
