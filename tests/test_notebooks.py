@@ -109,6 +109,7 @@ def test_a_lesson_is_stored_as_it_runs_from_top_to_bottom(name):
     assert len(set(ids)) == len(ids)
     assert not any(output.output_type == "error" for cell in cells(name, "code") for output in cell.outputs)
     assert "stderr" not in dict(outputs(name))
+    assert all([o.output_type for o in cell.outputs].count("stream") <= 1 for cell in cells(name, "code"))
 
 
 @every_lesson
