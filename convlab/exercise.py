@@ -86,6 +86,11 @@ def is_fraction_for_integer(given, wanted) -> bool:
     return isinstance(wanted, Integral) and isinstance(given, Real) and not isinstance(given, Integral)
 
 
+def is_rounded(given, wanted) -> bool:
+    """Say whether a number was given that is within 1 % of a float."""
+    return isinstance(wanted, float) and is_number(given) and isclose(given, wanted, rel_tol=0.01)
+
+
 def shown(value) -> str:
     """Return a value as the learner should read it: numbers with separators, arrays by their shape."""
     if is_number(value):
@@ -119,7 +124,7 @@ class Exercise:
         target: the function that is right. A question with one number as its answer has a target without arguments.
         cases: argument tuples on which the learner's function is compared with the target.
         mistakes: `Mistake`s, the more specific first.
-        hints: from gentle to nearly the answer.
+        hints: from gentle to the answer.
         takeaway: one sentence for those who are right.
     """
 
@@ -177,9 +182,8 @@ class Exercise:
             made = [mistake.makes(*deepcopy(case)) for case in self.cases]
             if all(map(same_value, results, made)):
                 return Reply("wrong", f"{message}\n{mistake.why}")
-        if all(isinstance(target, float) and is_number(result) for result, target in zip(results, wanted, strict=True)):
-            if all(isclose(result, target, rel_tol=0.01) for result, target in zip(results, wanted, strict=True)):
-                return Reply("wrong", f"{message}\nThat is nearly right. Do not round.")
+        if all(map(is_rounded, results, wanted)):
+            return Reply("wrong", f"{message}\nThat is nearly right. Do not round.")
         return Reply("wrong", f"{message}\nThis is none of the usual mistakes. Hints are further down.")
 
     def _when(self, case) -> str:

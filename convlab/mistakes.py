@@ -38,10 +38,7 @@ def true_size(size, kernel, stride, padding, dilation):
 SIZE_MISTAKES = [
     Mistake("That is what comes out when the stride is ignored.", lambda n, k, s, p, d: true_size(n, k, 1, p, d)),
     Mistake("That is what comes out when the dilation is ignored.", lambda n, k, s, p, d: true_size(n, k, s, p, 1)),
-    Mistake(
-        "That is what comes out when the padding is ignored.",
-        lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1,
-    ),
+    Mistake("That is what comes out when the padding is ignored.", lambda n, k, s, p, d: true_size(n, k, s, 0, d)),
     Mistake(
         "That is what comes out when the padding is on one side only: p zeros are added on both sides.",
         lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
