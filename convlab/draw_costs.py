@@ -33,7 +33,7 @@ from convlab.picture import (
     write,
 )
 from convlab.spec import ConvSpec, exact_int
-from convlab.table import cost_table, named_layers
+from convlab.table import chain_cost_table, named_layers
 
 FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
 
@@ -45,7 +45,7 @@ def _stages(chain):
     pairs = named_layers(layers)
     check_limit("layers", len(pairs), MAX_LAYERS)
     stages = [("input", "", 0, input_shape)]
-    for n, ((name, spec), row) in enumerate(zip(pairs, cost_table(pairs, input_shape).rows), 1):
+    for n, ((name, spec), row) in enumerate(zip(pairs, chain_cost_table(pairs, input_shape).rows), 1):
         name = row.kind if name == f"layer {n}" else name  # the kind says more than "layer 1"
         stages.append((name, "{}×{}".format(*spec.kernel_size), row.macs, row.output_shape))
     return [(name, kernel, macs, (*shape[2:], shape[1])) for name, kernel, macs, shape in stages]
@@ -188,7 +188,7 @@ def separable_share(kernel_size: int, out_channels: int) -> float:
     """
     options = {"in_channels": 3, "out_channels": out_channels, "kernel_size": kernel_size, "padding": "same"}
     shape = (1, 3, 32, 32)
-    return cost_table(ConvSpec.separable(**options), shape).total.macs / mac_count(ConvSpec(**options), shape)
+    return chain_cost_table(ConvSpec.separable(**options), shape).total.macs / mac_count(ConvSpec(**options), shape)
 
 
 def _separable_title(saving):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
+from html import escape
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -34,42 +35,83 @@ class LayerCost:
 
     name: str
     kind: str
-    output_shape: Shape
+    output_shape: tuple[int, ...] | None
     params: int
     macs: int
     flops: int
 
 
+def conv_kind(in_channels: int, groups: int, kernel_size: tuple[int, ...]) -> str:
+    """Return the usual name of a convolution: standard, grouped, depthwise or pointwise.
+
+    With more than one group, one for each input channel, it is depthwise, whatever its kernel.
+
+    >>> conv_kind(8, 1, (1, 1)), conv_kind(8, 2, (1, 1)), conv_kind(8, 8, (3, 3))
+    ('pointwise', 'grouped', 'depthwise')
+    """
+    if groups > 1:
+        return "depthwise" if groups == in_channels else "grouped"
+    return "pointwise" if set(kernel_size) == {1} else "standard"
+
+
 def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
     """Return the usual name of a layer: standard, grouped, depthwise, pointwise or linear.
 
-    A pointwise layer from a 1×1 image to a 1×1 image is a linear (fully connected) layer. With more than one group,
-    one for each input channel, a layer is depthwise, whatever its kernel.
+    A pointwise layer from a 1×1 image to a 1×1 image is a linear (fully connected) layer.
 
     >>> layer_kind(ConvSpec(8, 6, 1), (1, 8, 4, 4)), layer_kind(ConvSpec(8, 6, 1), (1, 8, 1, 1))
     ('pointwise', 'linear')
     """
-    if spec.groups > 1:
-        return "depthwise" if spec.groups == spec.in_channels else "grouped"
-    if spec.kernel_size == (1, 1):
-        alone = tuple(input_shape[2:]) == (1, 1) == output_shape(spec, input_shape)[2:]
-        return "linear" if alone else "pointwise"
-    return "standard"
+    kind = conv_kind(spec.in_channels, spec.groups, spec.kernel_size)
+    alone = tuple(input_shape[2:]) == (1, 1) == output_shape(spec, input_shape)[2:]
+    return "linear" if kind == "pointwise" and alone else kind
 
 
 class CostTable:
-    """Rows of `LayerCost` and their total: text when printed, a table in Jupyter, a DataFrame on request."""
+    """Rows of `LayerCost` and their total: text when printed, a table in Jupyter, a DataFrame on request.
 
-    def __init__(self, rows: Iterable[LayerCost]):
-        self.rows = tuple(rows)
+    Args:
+        rows: the layers.
+        note: what the table counts, shown below it.
+        uncounted: the names of operations whose work is missing, shown below it.
+    """
+
+    def __init__(self, rows: Iterable[LayerCost], note: str = "", uncounted: tuple[str, ...] = ()):
+        self.rows, self.note, self.uncounted = tuple(rows), note, uncounted
         if not self.rows:
             raise ValueError("a CostTable has no rows; wanted at least one LayerCost")
 
     @property
     def total(self) -> LayerCost:
-        """The sum of the rows; its output shape is that of the last layer."""
-        params, macs, flops = (sum(getattr(row, name) for row in self.rows) for name in ("params", "macs", "flops"))
-        return LayerCost("total", "", self.rows[-1].output_shape, params, macs, flops)
+        """The sum of the rows; its output shape is that of the last layer that has one."""
+        return self._sum("total", "", self.rows)
+
+    @staticmethod
+    def _sum(name, kind, rows) -> LayerCost:
+        params, macs, flops = (sum(getattr(row, column) for row in rows) for column in ("params", "macs", "flops"))
+        shape = next((row.output_shape for row in reversed(rows) if row.output_shape), None)
+        return LayerCost(name, kind, shape, params, macs, flops)
+
+    def grouped(self, by: str | Callable[[LayerCost], str] = "kind") -> CostTable:
+        """Return a table with one row for each kind of layer, or for each value of another column or of a function.
+
+        A row is named after its group; its kind says how many layers it sums, its output shape is the last layer's.
+
+        Raises:
+            ValueError: no such column.
+
+        >>> table = chain_cost_table([ConvSpec(3, 8, 3), ConvSpec(8, 8, 3), ConvSpec(8, 4, 1)], (1, 3, 12, 12))
+        >>> [(row.name, row.kind, row.params) for row in table.grouped().rows]
+        [('standard', '2 layers', 808), ('pointwise', '1 layer', 36)]
+        """
+        columns = [field.name for field in fields(LayerCost)]
+        if not callable(by) and by not in columns:
+            raise ValueError(f"by={by!r} is no column; wanted a function of a row, or one of {', '.join(columns)}")
+        groups = {}
+        for row in self.rows:
+            groups.setdefault(str(by(row) if callable(by) else getattr(row, by)), []).append(row)
+        sizes = [(name, f"{len(rows)} layer{'s' * (len(rows) > 1)}", rows) for name, rows in groups.items()]
+        return CostTable((self._sum(*group) for group in sizes), self.note, self.uncounted)
 
     def to_pandas(self) -> DataFrame:
         """Return the rows, without the total, as a DataFrame; `share` is a layer's share of the MACs, 0 to 1."""
@@ -81,27 +123,37 @@ class CostTable:
         frame = DataFrame([astuple(row) for row in rows], columns=[field.name for field in fields(LayerCost)])
         if self.total.flops >= 2**63:  # beyond pandas' integers: keep Python's, whose sums stay exact
             frame = frame.astype({name: object for name in ("params", "macs", "flops")})
-        return frame.assign(share=[row.macs / self.total.macs for row in rows])
+        return frame.assign(share=[row.macs / (self.total.macs or 1) for row in rows])
 
     def _display_frame(self) -> DataFrame:
-        """Return rows and total with readable headings and the numbers still numbers."""
-        return self._frame((*self.rows, self.total)).rename(columns=HEADINGS)
+        """Return rows and total as the text of a table, with readable headings: – stands for what is not there."""
+        frame = self._frame((*self.rows, self.total))
+        for name, form in (("params", "{:,}"), ("macs", "{:,}"), ("flops", "{:,}"), ("share", "{:.2%}")):
+            frame[name] = [form.format(value) if value else "–" for value in frame[name]]
+        frame["output_shape"] = [str(shape) if shape else "–" for shape in frame["output_shape"]]
+        return frame.rename(columns=HEADINGS)
+
+    def _below(self) -> list[str]:
+        return [self.note] * bool(self.note) + [f"NOT COUNTED: {name}" for name in self.uncounted]
 
     def __str__(self) -> str:
-        counts = {HEADINGS[name]: "{:,}".format for name in ("params", "macs", "flops")}
-        formats = {**counts, HEADINGS["share"]: "{:.2%}".format}
-        return self._display_frame().to_string(index=False, formatters=formats)
+        return "\n".join([self._display_frame().to_string(index=False), *self._below()])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        numbers = [HEADINGS[name] for name in ("params", "macs", "flops", "share")]
         style = self._display_frame().style.hide(axis="index")
         style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
-        style = style.format("{:,}", subset=numbers[:3]).format("{:.2%}", subset=numbers[3:])
-        style = style.format(lambda name: name, subset=["layer"], escape="html")
-        alignment = {"th, td": "text-align: right", "td": "white-space: nowrap", ".col0, .col1": "text-align: left"}
-        style = style.set_table_styles([{"selector": where, "props": props} for where, props in alignment.items()])
+        style = style.format(escape="html")
+        if below := self._below():
+            style = style.set_caption("<br>".join(map(escape, below)))
+        looks = {
+            "th, td": "text-align: right",
+            "td": "white-space: nowrap",
+            ".col0, .col1": "text-align: left",
+            "caption": "caption-side: bottom; text-align: left",
+        }
+        style = style.set_table_styles([{"selector": where, "props": props} for where, props in looks.items()])
         return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
 
 
@@ -127,7 +179,7 @@ def named_layers(layers) -> list[tuple[str, ConvSpec]]:
     return pairs
 
 
-def cost_table(layers, input_shape: Shape) -> CostTable:
+def chain_cost_table(layers, input_shape: Shape) -> CostTable:
     """Return what each layer of a chain costs; each layer's input is the output of the one before.
 
     Args:
@@ -139,7 +191,7 @@ def cost_table(layers, input_shape: Shape) -> CostTable:
         ValueError: no layer, a shape of the wrong length, or a layer that does not fit its input; the message
             names the layer.
 
-    >>> table = cost_table(ConvSpec.separable(3, 256, 5, bias=False), (1, 3, 12, 12))
+    >>> table = chain_cost_table(ConvSpec.separable(3, 256, 5, bias=False), (1, 3, 12, 12))
     >>> [row.macs for row in table.rows], table.total.macs  # 75 * 64 + 3 * 256 * 64
     ([4800, 49152], 53952)
     """

@@ -17,8 +17,9 @@ FLOORS = [  # from the lowest to the highest
     {"shape"},
     {"cost"},
     {"table"},
-    {"reference", "modules"},
+    {"reference", "modules", "model"},
     {"__init__"},
+    {"networks", "ledger"},
     {"picture"},
     {"draw_grids", "draw_channels", "draw_costs"},
     {"draw"},
@@ -127,7 +128,7 @@ def test_a_name_that_convlab_lacks_is_an_error():
         _ = convlab.conv_table
 
 
-@pytest.mark.parametrize("module", [*ARITHMETIC, "reference", "modules"])
+@pytest.mark.parametrize("module", [*ARITHMETIC, "reference", "modules", "model", "networks", "ledger"])
 def test_every_public_name_has_a_docstring(module):
     found = importlib.import_module(f"convlab.{module}")
     for name, value in inspect.getmembers(found, lambda value: inspect.isfunction(value) or inspect.isclass(value)):

@@ -6,13 +6,13 @@ from convlab import cost
 from convlab.exercise import Exercise, Mistake
 from convlab.mistakes import integers
 from convlab.spec import ConvSpec
-from convlab.table import cost_table
+from convlab.table import chain_cost_table
 
 
 def true_saving(out_channels, kernel_size, multiplier):
     """Return standard MACs over separable MACs, both counted, for 3 input channels and one window."""
     image = (1, 3, kernel_size, kernel_size)
-    separable = cost_table(ConvSpec.separable(3, out_channels, kernel_size, multiplier=multiplier), image)
+    separable = chain_cost_table(ConvSpec.separable(3, out_channels, kernel_size, multiplier=multiplier), image)
     return cost.mac_count(ConvSpec(3, out_channels, kernel_size), image) / separable.total.macs
 
 
@@ -72,7 +72,7 @@ def multiplied_macs(depthwise_outputs=6, pointwise_inputs=6):
 
 
 separable_macs = Exercise(
-    target=lambda: cost_table(ConvSpec.separable(3, 6, 11, stride=4, multiplier=2), (1, 3, 227, 227)).total.macs,
+    target=lambda: chain_cost_table(ConvSpec.separable(3, 6, 11, stride=4, multiplier=2), (1, 3, 227, 227)).total.macs,
     mistakes=[
         Mistake(
             "That is the depthwise step alone. The pointwise step mixes its 6 channels.", lambda: 6 * 121 * 55 * 55

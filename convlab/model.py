@@ -1,0 +1,476 @@
+"""What a whole model costs: its own forward runs on shapes alone, and each operation is counted as it passes.
+
+What counts as a MAC or a FLOP is said at the top of `cost.py`. Two modes of torch see the operations:
+
+1. A *function mode* sees each call of a torch function. It answers the common ones itself, from the shapes: a
+   convolution or a linear layer is counted and gives an empty tensor of the output's shape.
+2. Every other function runs on the meta device (shapes without numbers) under a *dispatch mode*, which sees the
+   operations that the function is made of: attention and einsum arrive there as matrix products.
+
+A wrapper around `nn.Module.__call__` names the layer that runs; nothing is attached to the model.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+from collections import OrderedDict
+from contextlib import ExitStack, contextmanager, nullcontext
+from copy import deepcopy
+from functools import partial
+from math import gcd, prod
+from numbers import Real
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from convlab.spec import exact_int
+from convlab.table import CostTable, LayerCost, conv_kind
+
+NOTE = (
+    "Counted: the products and sums of convolutions, linear layers and matrix products. "
+    "A layer with – under MACs does other work: its parameters are listed, its work is not counted."
+)
+
+
+def _owner(name: str) -> str:
+    """Return the name of a layer; for what computes its weight, as in weight_norm, that of the layer itself."""
+    return f".{name}".split(".parametrizations")[0][1:]
+
+
+def _first_shape(output):
+    """Return the shape of the first tensor in what a forward gives; None if there is none."""
+    return next((tuple(leaf.shape) for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
+
+
+class _Tally:
+    """The rows of one run, and the name of the layer that is running."""
+
+    def __init__(self, modules: dict[str, nn.Module]):
+        self.root = type(modules[""]).__name__
+        self.modules = {name: module for name, module in modules.items() if _owner(name) == name}
+        self.names = {id(module): name for name, module in self.modules.items()}
+        self.params, self.owner = {}, {}
+        for name, module in modules.items():
+            name = _owner(name)
+            for param in module._parameters.values():
+                if param is not None and id(param) not in self.owner:  # a shared parameter counts once
+                    self.params[name] = self.params.get(name, 0) + param.numel()
+                    self.owner[id(param)] = name
+        self.layers = {  # those that get a row even if nothing in them is counted
+            name
+            for name in self.modules
+            if name in self.params or not (modules[name]._modules or isinstance(modules[name], NO_WORK))
+        }
+        self.running, self.rows, self.outputs, self.used_by, self.uncounted = [""], {}, {}, {}, {}
+
+    def count(self, kind, weight, shape, macs, flops):
+        """Add to the row of the running layer, or of the layer inside it that owns the weight."""
+        name, owner = self.running[-1], self.owner.get(id(weight), "")
+        name = owner if owner.startswith(f"{name}." if name else "") else name
+        counts = self.rows.setdefault(name, {}).setdefault(kind, [None, 0, 0])
+        counts[:] = tuple(shape), counts[1] + macs, counts[2] + flops
+
+    def layer(self) -> str:
+        """Return the name of the running layer, with its class."""
+        name = self.running[-1]
+        return f"{name} ({type(self.modules[name]).__name__})" if name else self.root
+
+    def table(self) -> CostTable:
+        """Return the rows in the order of the run, then those of the parameters that no layer used."""
+        params, rows = dict(self.params), []
+        for inner, name in self.used_by.items():  # a layer that did not run, but whose parameters another one used
+            if inner not in self.rows:
+                params[name] = params.get(name, 0) + params.pop(inner, 0)
+        for name, counts in self.rows.items():
+            shape = _first_shape(self.outputs.get(name))
+            counts = counts or {type(self.modules[name]).__name__: (shape, 0, 0)}
+            for kind, (last, macs, flops) in counts.items():
+                last = shape if shape and len(counts) == 1 else last
+                rows.append(LayerCost(name or self.root, kind, last, params.pop(name, 0), macs, flops))
+        rows += [LayerCost(name or self.root, "not called", None, count, 0, 0) for name, count in params.items()]
+        rows = rows or [LayerCost(self.root, self.root, None, 0, 0, 0)]
+        return CostTable(rows, note=NOTE, uncounted=tuple(self.uncounted))
+
+
+TORCH_LAYERS = {
+    f"torch.nn.modules.{name}" for name in ("activation", "batchnorm", "container", "conv", "linear", "pooling")
+}
+CONTAINERS = {dict, OrderedDict, list, set}
+NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
+
+
+# What a function mode answers by itself. A handler returns None for a case that torch should judge.
+
+
+def _is_plain(x, y=None):
+    """Say whether these are tensors of one floating-point type, which is then the type of the result."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        return False
+    return y is None or (isinstance(y, Tensor) and x.dtype is y.dtype)
+
+
+def _numbers(value, axes):
+    return (value,) * axes if isinstance(value, int) else tuple(value) * (axes // len(value))
+
+
+def _window_sizes(sizes, kernel, stride, padding, dilation):
+    """Return the output's size on each axis, as in `shape.output_shape`."""
+    return [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation)]
+
+
+def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    axes = weight.dim() - 2
+    if not _is_plain(x, weight) or x.dim() - axes not in (1, 2) or padding == "valid":
+        return None
+    channels, filters, kernel, out = weight.shape[1] * groups, weight.shape[0], weight.shape[2:], x.shape[-axes:]
+    stride = _numbers(stride, axes)
+    if padding != "same":
+        out = _window_sizes(out, kernel, stride, _numbers(padding, axes), _numbers(dilation, axes))
+    elif max(stride) > 1:
+        return None
+    if x.shape[-axes - 1] != channels or filters % groups or min(out) < 1:
+        return None
+    shape = (*x.shape[: -axes - 1], filters, *out)
+    macs = prod(weight.shape[1:]) * prod(shape)
+    flops = 2 * macs - prod(shape) * (bias is None)
+    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, flops)
+    return torch.empty(shape, dtype=x.dtype, device="meta")
+
+
+def _linear(tally, x, weight, bias=None):
+    if not _is_plain(x, weight) or weight.dim() != 2 or x.dim() < 1 or x.shape[-1] != weight.shape[1]:
+        return None
+    shape = (*x.shape[:-1], weight.shape[0])
+    macs = weight.shape[1] * prod(shape)
+    tally.count("linear", weight, shape, macs, 2 * macs - prod(shape) * (bias is None))
+    return torch.empty(shape, dtype=x.dtype, device="meta")
+
+
+def _same(tally, x, *args, inplace=False, **kwargs):
+    if not _is_plain(x):
+        return None
+    return x if inplace else x.detach() if x.is_meta else torch.empty_like(x, device="meta")
+
+
+def _batch_norm(tally, x, mean=None, var=None, weight=None, *args, **kwargs):
+    channels = [v.shape[0] for v in (mean, weight) if v is not None]
+    return _same(tally, x) if x.dim() > 1 and all(n == x.shape[1] for n in channels) else None
+
+
+def _layer_norm(tally, x, normalized_shape, *args, **kwargs):
+    return _same(tally, x) if x.shape[-len(normalized_shape) :] == tuple(normalized_shape) else None
+
+
+def _add_in_place(tally, x, y):
+    if isinstance(y, int) and not x.is_meta:
+        return x + y  # BatchNorm counts its batches: a copy moves on
+    return x if x.is_meta and _is_plain(x, y) and x.shape == y.shape else None
+
+
+def _broadcast(tally, x, y, *args, **kwargs):
+    if args or kwargs or not _is_plain(x, y):
+        return None
+    return torch.empty(torch.broadcast_shapes(x.shape, y.shape), dtype=x.dtype, device="meta")
+
+
+def _pool(axes, tally, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    if ceil_mode or return_indices or not _is_plain(x) or x.dim() - axes not in (1, 2):
+        return None
+    options = [_numbers(value, axes) for value in (kernel_size, stride or kernel_size, padding, dilation)]
+    out = _window_sizes(x.shape[-axes:], *options)
+    return torch.empty((*x.shape[:-axes], *out), dtype=x.dtype, device="meta") if min(out) > 0 else None
+
+
+def _avg_pool(axes, tally, x, kernel_size, stride=None, padding=0, ceil_mode=False, *_, **__):
+    return _pool(axes, tally, x, kernel_size, stride, padding, 1, ceil_mode)
+
+
+def _adaptive_pool(axes, tally, x, output_size):
+    if not _is_plain(x) or x.dim() - axes not in (1, 2):
+        return None
+    out = [n or old for n, old in zip(_numbers(output_size, axes), x.shape[-axes:])]
+    return torch.empty((*x.shape[:-axes], *out), dtype=x.dtype, device="meta")
+
+
+ANSWERS = {  # function → handler
+    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
+    F.linear: _linear,
+    F.batch_norm: _batch_norm,
+    F.layer_norm: _layer_norm,
+    **dict.fromkeys((F.dropout, F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.gelu, F.hardswish), _same),
+    **dict.fromkeys((F.hardsigmoid, torch.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _same),
+    **dict.fromkeys((Tensor.add, Tensor.mul, torch.add, torch.mul), _broadcast),
+    Tensor.add_: _add_in_place,
+    **{getattr(F, f"max_pool{n}d"): partial(_pool, n) for n in (1, 2, 3)},
+    **{getattr(F, f"avg_pool{n}d"): partial(_avg_pool, n) for n in (1, 2, 3)},
+    **{getattr(F, f"adaptive_avg_pool{n}d"): partial(_adaptive_pool, n) for n in (1, 2, 3)},
+}
+KEEP_SHAPE = {nn.ReLU, nn.ReLU6, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d}  # half of a network's layers
+
+
+def _layer(module, args, kwargs):
+    """Answer a common layer as a whole, which is quicker than function by function; None if that is not safe."""
+    if kwargs or len(args) != 1 or module._forward_hooks or module._forward_pre_hooks:
+        return None
+    with torch._C.DisableTorchFunction():
+        x, channels = args[0], getattr(module, "num_features", None)
+        if not _is_plain(x) or not x.is_meta or (channels and (x.dim() < 2 or x.shape[1] != channels)):
+            return None
+        return x if getattr(module, "inplace", False) else x.detach()
+
+
+QUICK = {"__get__", "size", "dim", "numel", "is_floating_point", "is_complex", "__len__", "stride", "is_contiguous"}
+IN_PLACE = re.compile(r"[a-z].*[a-z0-9]_|__i\w+__|__setitem__|__set__")
+
+
+class _Functions(TorchFunctionMode):
+    """Answers a torch function from the shapes, or runs it where the dispatch mode counts its operations."""
+
+    def __init__(self, tally, operations, real):
+        super().__init__()
+        self.tally, self.operations, self.real = tally, operations, real
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs, handler = kwargs or {}, ANSWERS.get(function)
+        answer = handler(self.tally, *args, **kwargs) if handler else None
+        if self.real:
+            with self.operations.muted() if answer is not None else nullcontext():
+                return function(*args, **kwargs)
+        if answer is not None:
+            return answer
+        name = getattr(function, "__name__", "")
+        if name in QUICK:
+            return function(*args, **kwargs)
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        for tensor in tensors:
+            if id(tensor) in self.tally.owner:
+                self.tally.used_by[self.tally.owner[id(tensor)]] = self.tally.running[-1]
+        if any(tensor.is_meta for tensor in tensors):
+            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
+        elif IN_PLACE.fullmatch(name) or "out" in kwargs:  # on the model's own tensors: change a copy of them
+            args, kwargs = tree_map_only(Tensor, Tensor.clone, (args, kwargs))
+        with self.operations:
+            return function(*args, **kwargs)
+
+
+# What a dispatch mode counts: torch's basic operations, with the position of a product's left factor.
+LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
+NO_PRODUCTS = re.compile(  # operations that torch does not tag as pointwise or as a reduction
+    r"\w*_norm\w*|native_dropout|\w*softmax|log_sigmoid_forward|prelu_kernel|rrelu\w*|gelu|glu|hardswish|mish|threshold"
+    r"|\w*pool[123]d\w*|max_unpool\w*|upsample_\w+|\w+_pad\w*|im2col|col2im|\w+_(un)?shuffle|grid_sampler\w*"
+    r"|cat|stack|copy|\w+_copy|lift|fill|index\w*|gather|\w*scatter\w*|masked_\w+|take|put|roll|flip|rot90|tri[lu](_indices)?"
+    r"|repeat\w*|sort|topk|kthvalue|nonzero\w*|unique\w*|resize\w*|set|unsafe_\w+|(un)?squeeze|transpose|t|detach"
+    r"|as_strided\w*|local_scalar_dense|embedding\w*|diag_embed|block_diag|searchsorted|bucketize|isin|eq|ne|lt|le|gt|ge"
+    r"|(new_)?(empty|zeros|ones|full|zero)\w*|rand\w*|arange|linspace|logspace|eye|scalar_tensor|\w+_window|range"
+    r"|bernoulli|binomial|normal\w*|uniform|exponential|multinomial|poisson|cauchy|geometric|log_normal|random"
+    r"|cum\w+|logcumsumexp|median|nanmedian|mode|aminmax|histc|bincount|\w+_loss\w*|binary_cross_entropy\w*"
+    r"|thnn_fused_\w+_cell|complex|polar|trace|dist|pin_memory|linalg_check_errors|is_same_size|equal|assert\w*|functional_assert\w*"
+)
+
+
+class _Operations(TorchDispatchMode):
+    """Counts the basic operations of torch; names those for which there is no formula."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else the first operation imports torch's compiler, for a second
+
+    def __init__(self, tally):
+        super().__init__()
+        self.tally, self.counts = tally, True
+
+    @contextmanager
+    def muted(self):
+        """Run what a function mode has counted already."""
+        self.counts = False
+        try:
+            yield
+        finally:
+            self.counts = True
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, operation.overloadpacket.__name__.rstrip("_")
+        has_formula = name in LEFT_FACTOR or name in ("convolution", "_convolution")
+        if self.counts and not has_formula and operation._can_decompose():  # in inference mode only
+            with self:
+                return operation.decompose(*args, **kwargs)
+        out = operation(*args, **kwargs)
+        if not self.counts:
+            return out
+        if name in LEFT_FACTOR:
+            self._matrix_product(name, args, out)
+        elif has_formula:
+            self._convolution(*args, out=out)
+        elif not (
+            {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
+            or operation.is_view
+            or operation.namespace in ("prim", "profiler")
+            or (operation.namespace == "aten" and NO_PRODUCTS.fullmatch(name.strip("_")))
+        ):
+            self.tally.uncounted[f"{operation} in {self.tally.layer()}"] = True
+        return out
+
+    def _matrix_product(self, name, args, out):
+        at = LEFT_FACTOR[name]
+        left, right = args[at], args[at + 1]
+        macs = out.numel() * left.shape[-1] * (left.shape[0] if name == "addbmm" else 1)
+        self.tally.count("matmul", right, out.shape, macs, 2 * macs - out.numel() * (at == 0))
+
+    def _convolution(self, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
+        channels, kernel = weight.shape[0 if transposed else 1] * (1 if transposed else groups), weight.shape[2:]
+        if not transposed:
+            macs, kind, sums = prod(weight.shape[1:]) * out.numel(), conv_kind(channels, groups, kernel), out.numel()
+        else:
+            macs, kind = x.numel() * prod(weight.shape[1:]), "transposed"
+            sums = x.shape[0] * weight.shape[1] * groups  # places that receive a product, before the border is cut
+            for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation):
+                sums *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
+        flops = 2 * macs - sums + (bias is not None) * out.numel()
+        self.tally.count(kind, weight, out.shape, macs, flops)
+
+
+# The run.
+
+
+def _named(model) -> dict[str, nn.Module]:
+    """Return the modules of a model by name, as `named_modules` does, in a tenth of its time."""
+    found, seen, todo = {}, set(), [("", model)]
+    while todo:
+        name, module = todo.pop()
+        if id(module) not in seen:
+            seen.add(id(module))
+            found[name] = module
+            inner = [(f"{name}.{key}" if name else key, m) for key, m in module._modules.items() if m is not None]
+            todo += reversed(inner)
+    return found
+
+
+def _check_modules(modules, real):
+    """Refuse a module that would hide its work, by name."""
+    hidden = (LazyModuleMixin, torch.jit.ScriptModule)
+    if not any(
+        issubclass(kind, hidden) or kind.__name__ == "OptimizedModule" for kind in set(map(type, modules.values()))
+    ):
+        return
+    for name, module in modules.items():
+        layer = f"{name or 'the model'} ({type(module).__name__})"
+        if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+            raise ValueError(f"{layer} does not know its channels yet; run one input through the model first")
+        if "_orig_mod" in module._modules:
+            raise ValueError(f"{layer} comes from torch.compile, which hides its work; count the model before that")
+        if isinstance(module, torch.jit.ScriptModule) and not real:
+            raise ValueError(f"{layer} is a ScriptModule, whose work shows only on real data; wanted real=True")
+
+
+@contextmanager
+def _untouched(modules):
+    """Restore, whatever happens, what the modules hold, and the random states."""
+    held = []
+    for module in modules:
+        own = module.__dict__
+        inner = (own["_parameters"], own["_buffers"]) if module.__module__ in TORCH_LAYERS else own.values()
+        held += [own, *(value for value in inner if type(value) in CONTAINERS)]
+    saved = [value.copy() if value else None for value in held]
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        for value, before in zip(held, saved):
+            if value or before:
+                value.clear()
+                value.extend(before or ()) if isinstance(value, list) else value.update(before or ())
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+@contextmanager
+def _layers_named(tally, real):
+    """Tell the tally which layer runs, as torch.fx does: by wrapping `nn.Module.__call__` for the time of the run."""
+    original, running, names, layers = nn.Module.__call__, tally.running, tally.names, tally.layers
+    rows, outputs, empty_twin = tally.rows, tally.outputs, partial(torch.empty_like, device="meta")
+
+    def call(module, *args, **kwargs):
+        depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
+        running.append(name)
+        output = _layer(module, args, kwargs) if type(module) in KEEP_SHAPE else None
+        if output is None:
+            output = original(module, *args, **kwargs)
+        del running[depth:]  # more than one, if a layer inside failed and the model went on
+        if name in layers:
+            rows.setdefault(name, {})
+            outputs[name] = tree_map_only(Tensor, empty_twin, output) if real else output
+        return output
+
+    nn.Module.__call__ = call
+    try:
+        yield
+    finally:
+        nn.Module.__call__ = original
+
+
+def _example(value, dtype, device):
+    """Return a tensor for a shape, a copy for a tensor; inside lists and dicts too; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.detach().to(device, copy=True)
+    if isinstance(value, tuple | list) and value and all(isinstance(n, Real) for n in value):
+        sizes = [exact_int(f"number {n} of the input shape {tuple(value)}", size, 1) for n, size in enumerate(value, 1)]
+        return torch.zeros(sizes, dtype=dtype, device=device)
+    if isinstance(value, tuple | list):
+        return type(value)(_example(item, dtype, device) for item in value)
+    if isinstance(value, dict):
+        return {key: _example(item, dtype, device) for key, item in value.items()}
+    return value
+
+
+def _message(tally, error, inputs, real):
+    given = ", ".join(
+        map(str, tree_leaves(tree_map_only(Tensor, lambda tensor: f"shape {tuple(tensor.shape)}", inputs)))
+    )
+    text = f"{tally.layer()} stopped with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}\n"
+    text += f"The model was given {given}."
+    if not real and "meta" in str(error).lower():
+        text += " It looks at values, and a shape has none: give example tensors and real=True."
+    elif "dtype" in str(error) or "scalar types" in str(error):
+        text += " A shape stands for decimal numbers; for integers give an example tensor."
+    return text
+
+
+def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inputs) -> CostTable:
+    """Return what each layer of a model costs; see `convlab.cost_table`."""
+    if not (inputs or named_inputs):
+        raise TypeError("no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input")
+    model = deepcopy(model) if real else model
+    modules = _named(model)
+    _check_modules(modules, real)
+    first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
+    with _untouched([] if real else modules.values()), torch.no_grad():
+        args, kwargs = _example((inputs, named_inputs), first.dtype, first.device if real else "meta")
+        tally = _Tally(modules)
+        operations = _Operations(tally)
+        with ExitStack() as stack:
+            stack.enter_context(_layers_named(tally, real))
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
+            if real:
+                stack.enter_context(
+                    torch.backends.mkldnn.flags(enabled=False, allow_tf32=False)
+                )  # recurrent layers too
+                stack.enter_context(operations)
+            stack.enter_context(_Functions(tally, operations, real))
+            try:
+                model(*args, **kwargs)
+            except Exception as error:
+                raise RuntimeError(_message(tally, error, (args, kwargs), real)) from error
+    if tally.uncounted:
+        warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=3)
+    return tally.table()
