@@ -15,8 +15,7 @@ from __future__ import annotations
 import random
 import re
 import warnings
-from collections import OrderedDict
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
 from math import gcd, prod
@@ -39,83 +38,68 @@ NOTE = (
     "Counted: the products and sums of convolutions, linear layers and matrix products. "
     "A layer with – under MACs does other work: its parameters are listed, its work is not counted."
 )
-
-
-def _owner(name: str) -> str:
-    """Return the name of a layer; for what computes its weight, as in weight_norm, that of the layer itself."""
-    return f".{name}".split(".parametrizations")[0][1:]
-
-
-def _first_shape(output):
-    """Return the shape of the first tensor in what a forward gives; None if there is none."""
-    return next((tuple(leaf.shape) for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
+NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
+on_meta = partial(tree_map_only, Tensor, lambda tensor: tensor.detach().to("meta"))
 
 
 class _Tally:
     """The rows of one run, and the name of the layer that is running."""
 
     def __init__(self, modules: dict[str, nn.Module]):
-        self.root = type(modules[""]).__name__
-        self.modules = {name: module for name, module in modules.items() if _owner(name) == name}
-        self.names = {id(module): name for name, module in self.modules.items()}
-        self.params, self.owner = {}, {}
+        self.modules, self.params, self.owner = {}, {}, {}
         for name, module in modules.items():
-            name = _owner(name)
+            layer = f".{name}".split(".parametrizations")[0][1:]  # weight_norm and its like belong to their layer
+            self.modules.setdefault(layer, module)
             for param in module._parameters.values():
                 if param is not None and id(param) not in self.owner:  # a shared parameter counts once
-                    self.params[name] = self.params.get(name, 0) + param.numel()
-                    self.owner[id(param)] = name
-        self.layers = {  # those that get a row even if nothing in them is counted
-            name
-            for name in self.modules
-            if name in self.params or not (modules[name]._modules or isinstance(modules[name], NO_WORK))
-        }
+                    self.owner[id(param)] = layer
+                    self.params[layer] = self.params.get(layer, 0) + param.numel()
+        self.names = {id(module): name for name, module in self.modules.items()}
         self.running, self.rows, self.outputs, self.used_by, self.uncounted = [""], {}, {}, {}, {}
+
+    def has_row(self, name) -> bool:
+        """Say whether a layer is listed even if none of its work is counted."""
+        module = self.modules[name]
+        return name in self.params or not (module._modules or isinstance(module, NO_WORK))
 
     def count(self, kind, weight, shape, macs, flops):
         """Add to the row of the running layer, or of the layer inside it that owns the weight."""
         name, owner = self.running[-1], self.owner.get(id(weight), "")
         name = owner if owner.startswith(f"{name}." if name else "") else name
-        counts = self.rows.setdefault(name, {}).setdefault(kind, [None, 0, 0])
+        counts = self.rows.setdefault(name, {}).setdefault(kind, [(), 0, 0])
         counts[:] = tuple(shape), counts[1] + macs, counts[2] + flops
 
-    def layer(self) -> str:
-        """Return the name of the running layer, with its class."""
-        name = self.running[-1]
-        return f"{name} ({type(self.modules[name]).__name__})" if name else self.root
+    def label(self, name=None) -> str:
+        """Return a layer's name with its class; of the running layer if no name is given."""
+        name = self.running[-1] if name is None else name
+        kind = type(self.modules[name]).__name__
+        return f"{name} ({kind})" if name else kind
 
     def table(self) -> CostTable:
         """Return the rows in the order of the run, then those of the parameters that no layer used."""
-        params, rows = dict(self.params), []
+        params, rows, root = dict(self.params), [], self.label("")
         for inner, name in self.used_by.items():  # a layer that did not run, but whose parameters another one used
             if inner not in self.rows:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
-            shape = _first_shape(self.outputs.get(name))
-            counts = counts or {type(self.modules[name]).__name__: (shape, 0, 0)}
-            for kind, (last, macs, flops) in counts.items():
-                last = shape if shape and len(counts) == 1 else last
-                rows.append(LayerCost(name or self.root, kind, last, params.pop(name, 0), macs, flops))
-        rows += [LayerCost(name or self.root, "not called", None, count, 0, 0) for name, count in params.items()]
-        rows = rows or [LayerCost(self.root, self.root, None, 0, 0, 0)]
-        return CostTable(rows, note=NOTE, uncounted=tuple(self.uncounted))
+            out = self.outputs.get(name)
+            leaves = [out] if isinstance(out, Tensor) else tree_leaves(out)
+            out = next((tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor)), None)
+            for kind, (shape, macs, flops) in (counts or {type(self.modules[name]).__name__: (out, 0, 0)}).items():
+                shape = out if out and len(counts) == 1 else shape  # as the layer returns it, not as it computes it
+                rows.append(LayerCost(name or root, kind, shape, params.pop(name, 0), macs, flops))
+        rows += [LayerCost(name or root, "not called", None, count, 0, 0) for name, count in params.items()]
+        return CostTable(rows or [LayerCost(root, root, None, 0, 0, 0)], NOTE, tuple(self.uncounted))
 
 
-TORCH_LAYERS = {
-    f"torch.nn.modules.{name}" for name in ("activation", "batchnorm", "container", "conv", "linear", "pooling")
-}
-CONTAINERS = {dict, OrderedDict, list, set}
-NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
+# What the function mode answers by itself. A handler returns None for a case that torch should judge.
 
 
-# What a function mode answers by itself. A handler returns None for a case that torch should judge.
-
-
-def _is_plain(x, y=None):
+def _is_plain(x, other=None):
     """Say whether these are tensors of one floating-point type, which is then the type of the result."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
         return False
-    return y is None or (isinstance(y, Tensor) and x.dtype is y.dtype)
+    return other is None or (isinstance(other, Tensor) and x.dtype is other.dtype)
 
 
 def _numbers(value, axes):
@@ -135,14 +119,13 @@ def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, g
     stride = _numbers(stride, axes)
     if padding != "same":
         out = _window_sizes(out, kernel, stride, _numbers(padding, axes), _numbers(dilation, axes))
-    elif max(stride) > 1:
-        return None
-    if x.shape[-axes - 1] != channels or filters % groups or min(out) < 1:
+    if x.shape[-axes - 1] != channels:
+        raise ValueError(f"an input with {x.shape[-axes - 1]} channels; wanted {channels}")
+    if filters % groups or min(out) < 1 or (padding == "same" and max(stride) > 1):
         return None
     shape = (*x.shape[: -axes - 1], filters, *out)
     macs = prod(weight.shape[1:]) * prod(shape)
-    flops = 2 * macs - prod(shape) * (bias is None)
-    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, flops)
+    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, 2 * macs - prod(shape) * (bias is None))
     return torch.empty(shape, dtype=x.dtype, device="meta")
 
 
@@ -156,14 +139,12 @@ def _linear(tally, x, weight, bias=None):
 
 
 def _same(tally, x, *args, inplace=False, **kwargs):
-    if not _is_plain(x):
-        return None
-    return x if inplace else x.detach() if x.is_meta else torch.empty_like(x, device="meta")
+    return (x if inplace else x.detach()) if _is_plain(x) and x.is_meta else None
 
 
 def _batch_norm(tally, x, mean=None, var=None, weight=None, *args, **kwargs):
-    channels = [v.shape[0] for v in (mean, weight) if v is not None]
-    return _same(tally, x) if x.dim() > 1 and all(n == x.shape[1] for n in channels) else None
+    channels = {v.shape[0] for v in (mean, weight) if v is not None}
+    return _same(tally, x) if x.dim() > 1 and channels <= {x.shape[1]} else None
 
 
 def _layer_norm(tally, x, normalized_shape, *args, **kwargs):
@@ -172,26 +153,22 @@ def _layer_norm(tally, x, normalized_shape, *args, **kwargs):
 
 def _add_in_place(tally, x, y):
     if isinstance(y, int) and not x.is_meta:
-        return x + y  # BatchNorm counts its batches: a copy moves on
+        return x + y  # a counter of the model's: a copy of it moves on
     return x if x.is_meta and _is_plain(x, y) and x.shape == y.shape else None
 
 
 def _broadcast(tally, x, y, *args, **kwargs):
-    if args or kwargs or not _is_plain(x, y):
+    if args or kwargs or not _is_plain(x, y) or not (x.is_meta or y.is_meta):
         return None
     return torch.empty(torch.broadcast_shapes(x.shape, y.shape), dtype=x.dtype, device="meta")
 
 
-def _pool(axes, tally, x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    if ceil_mode or return_indices or not _is_plain(x) or x.dim() - axes not in (1, 2):
+def _pool(axes, tally, x, kernel_size, stride=None, padding=0, ceil_mode=False, *_, dilation=1, **options):
+    if ceil_mode or options.get("return_indices") or not _is_plain(x) or x.dim() - axes not in (1, 2):
         return None
-    options = [_numbers(value, axes) for value in (kernel_size, stride or kernel_size, padding, dilation)]
-    out = _window_sizes(x.shape[-axes:], *options)
+    numbers = [_numbers(value, axes) for value in (kernel_size, stride or kernel_size, padding, dilation)]
+    out = _window_sizes(x.shape[-axes:], *numbers)
     return torch.empty((*x.shape[:-axes], *out), dtype=x.dtype, device="meta") if min(out) > 0 else None
-
-
-def _avg_pool(axes, tally, x, kernel_size, stride=None, padding=0, ceil_mode=False, *_, **__):
-    return _pool(axes, tally, x, kernel_size, stride, padding, 1, ceil_mode)
 
 
 def _adaptive_pool(axes, tally, x, output_size):
@@ -203,32 +180,18 @@ def _adaptive_pool(axes, tally, x, output_size):
 
 ANSWERS = {  # function → handler
     **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
-    F.linear: _linear,
-    F.batch_norm: _batch_norm,
-    F.layer_norm: _layer_norm,
     **dict.fromkeys((F.dropout, F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.gelu, F.hardswish), _same),
     **dict.fromkeys((F.hardsigmoid, torch.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _same),
     **dict.fromkeys((Tensor.add, Tensor.mul, torch.add, torch.mul), _broadcast),
+    F.linear: _linear,
+    F.batch_norm: _batch_norm,
+    F.layer_norm: _layer_norm,
     Tensor.add_: _add_in_place,
-    **{getattr(F, f"max_pool{n}d"): partial(_pool, n) for n in (1, 2, 3)},
-    **{getattr(F, f"avg_pool{n}d"): partial(_avg_pool, n) for n in (1, 2, 3)},
-    **{getattr(F, f"adaptive_avg_pool{n}d"): partial(_adaptive_pool, n) for n in (1, 2, 3)},
 }
-KEEP_SHAPE = {nn.ReLU, nn.ReLU6, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d}  # half of a network's layers
-
-
-def _layer(module, args, kwargs):
-    """Answer a common layer as a whole, which is quicker than function by function; None if that is not safe."""
-    if kwargs or len(args) != 1 or module._forward_hooks or module._forward_pre_hooks:
-        return None
-    with torch._C.DisableTorchFunction():
-        x, channels = args[0], getattr(module, "num_features", None)
-        if not _is_plain(x) or not x.is_meta or (channels and (x.dim() < 2 or x.shape[1] != channels)):
-            return None
-        return x if getattr(module, "inplace", False) else x.detach()
-
-
-QUICK = {"__get__", "size", "dim", "numel", "is_floating_point", "is_complex", "__len__", "stride", "is_contiguous"}
+for _axes in (1, 2, 3):
+    ANSWERS[getattr(F, f"max_pool{_axes}d")] = ANSWERS[getattr(F, f"avg_pool{_axes}d")] = partial(_pool, _axes)
+    ANSWERS[getattr(F, f"adaptive_avg_pool{_axes}d")] = partial(_adaptive_pool, _axes)
+NO_WORK_NAMES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
 IN_PLACE = re.compile(r"[a-z].*[a-z0-9]_|__i\w+__|__setitem__|__set__")
 
 
@@ -243,37 +206,39 @@ class _Functions(TorchFunctionMode):
         kwargs, handler = kwargs or {}, ANSWERS.get(function)
         answer = handler(self.tally, *args, **kwargs) if handler else None
         if self.real:
-            with self.operations.muted() if answer is not None else nullcontext():
+            self.operations.counts = answer is None
+            try:
                 return function(*args, **kwargs)
+            finally:
+                self.operations.counts = True
         if answer is not None:
             return answer
         name = getattr(function, "__name__", "")
-        if name in QUICK:
+        if name in NO_WORK_NAMES:
             return function(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        for tensor in tensors:
-            if id(tensor) in self.tally.owner:
-                self.tally.used_by[self.tally.owner[id(tensor)]] = self.tally.running[-1]
+        for owner in filter(None, map(self.tally.owner.get, map(id, tensors))):
+            self.tally.used_by[owner] = self.tally.running[-1]
         if any(tensor.is_meta for tensor in tensors):
-            args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
+            args, kwargs = on_meta((args, kwargs))
         elif IN_PLACE.fullmatch(name) or "out" in kwargs:  # on the model's own tensors: change a copy of them
             args, kwargs = tree_map_only(Tensor, Tensor.clone, (args, kwargs))
         with self.operations:
             return function(*args, **kwargs)
 
 
-# What a dispatch mode counts: torch's basic operations, with the position of a product's left factor.
+# What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
 LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
-NO_PRODUCTS = re.compile(  # operations that torch does not tag as pointwise or as a reduction
+NO_PRODUCTS = re.compile(  # those that torch tags neither as pointwise nor as a reduction
     r"\w*_norm\w*|native_dropout|\w*softmax|log_sigmoid_forward|prelu_kernel|rrelu\w*|gelu|glu|hardswish|mish|threshold"
-    r"|\w*pool[123]d\w*|max_unpool\w*|upsample_\w+|\w+_pad\w*|im2col|col2im|\w+_(un)?shuffle|grid_sampler\w*"
-    r"|cat|stack|copy|\w+_copy|lift|fill|index\w*|gather|\w*scatter\w*|masked_\w+|take|put|roll|flip|rot90|tri[lu](_indices)?"
-    r"|repeat\w*|sort|topk|kthvalue|nonzero\w*|unique\w*|resize\w*|set|unsafe_\w+|(un)?squeeze|transpose|t|detach"
+    r"|\w*pool[123]d\w*|max_unpool\w*|upsample_\w+|\w+_pad\w*|im2col|col2im|\w+_(un)?shuffle|grid_sampler\w*|cat|stack"
+    r"|copy|\w+_copy|lift|fill|index\w*|gather|\w*scatter\w*|masked_\w+|take|put|roll|flip|rot90|tri[lu](_indices)?"
+    r"|repeat\w*|sort|topk|kthvalue|nonzero\w*|unique\w*|resize\w*|set|unsafe_\w+|(un)?squeeze|transpose|t|detach|range"
     r"|as_strided\w*|local_scalar_dense|embedding\w*|diag_embed|block_diag|searchsorted|bucketize|isin|eq|ne|lt|le|gt|ge"
-    r"|(new_)?(empty|zeros|ones|full|zero)\w*|rand\w*|arange|linspace|logspace|eye|scalar_tensor|\w+_window|range"
-    r"|bernoulli|binomial|normal\w*|uniform|exponential|multinomial|poisson|cauchy|geometric|log_normal|random"
-    r"|cum\w+|logcumsumexp|median|nanmedian|mode|aminmax|histc|bincount|\w+_loss\w*|binary_cross_entropy\w*"
-    r"|thnn_fused_\w+_cell|complex|polar|trace|dist|pin_memory|linalg_check_errors|is_same_size|equal|assert\w*|functional_assert\w*"
+    r"|(new_)?(empty|zeros|ones|full|zero)\w*|rand\w*|arange|linspace|logspace|eye|scalar_tensor|\w+_window|pin_memory"
+    r"|bernoulli|binomial|normal\w*|uniform|exponential|multinomial|poisson|cauchy|geometric|log_normal|random|complex"
+    r"|cum\w+|logcumsumexp|median|nanmedian|mode|aminmax|histc|bincount|\w+_loss\w*|binary_cross_entropy\w*|polar|trace"
+    r"|thnn_fused_\w+_cell|dist|linalg_check_errors|is_same_size|equal|(functional_)?assert\w*"
 )
 
 
@@ -286,16 +251,7 @@ class _Operations(TorchDispatchMode):
 
     def __init__(self, tally):
         super().__init__()
-        self.tally, self.counts = tally, True
-
-    @contextmanager
-    def muted(self):
-        """Run what a function mode has counted already."""
-        self.counts = False
-        try:
-            yield
-        finally:
-            self.counts = True
+        self.tally, self.counts = tally, True  # counts: whether the function mode has not counted this one already
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, operation.overloadpacket.__name__.rstrip("_")
@@ -307,7 +263,9 @@ class _Operations(TorchDispatchMode):
         if not self.counts:
             return out
         if name in LEFT_FACTOR:
-            self._matrix_product(name, args, out)
+            at = LEFT_FACTOR[name]
+            macs = out.numel() * args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
+            self.tally.count("matmul", args[at + 1], out.shape, macs, 2 * macs - out.numel() * (at == 0))
         elif has_formula:
             self._convolution(*args, out=out)
         elif not (
@@ -316,51 +274,37 @@ class _Operations(TorchDispatchMode):
             or operation.namespace in ("prim", "profiler")
             or (operation.namespace == "aten" and NO_PRODUCTS.fullmatch(name.strip("_")))
         ):
-            self.tally.uncounted[f"{operation} in {self.tally.layer()}"] = True
+            self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
         return out
 
-    def _matrix_product(self, name, args, out):
-        at = LEFT_FACTOR[name]
-        left, right = args[at], args[at + 1]
-        macs = out.numel() * left.shape[-1] * (left.shape[0] if name == "addbmm" else 1)
-        self.tally.count("matmul", right, out.shape, macs, 2 * macs - out.numel() * (at == 0))
-
     def _convolution(self, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
-        channels, kernel = weight.shape[0 if transposed else 1] * (1 if transposed else groups), weight.shape[2:]
-        if not transposed:
-            macs, kind, sums = prod(weight.shape[1:]) * out.numel(), conv_kind(channels, groups, kernel), out.numel()
-        else:
-            macs, kind = x.numel() * prod(weight.shape[1:]), "transposed"
-            sums = x.shape[0] * weight.shape[1] * groups  # places that receive a product, before the border is cut
-            for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation):
+        kind, macs, sums = "transposed", x.numel() * prod(weight.shape[1:]), out.numel()
+        if transposed:  # sums: the places that receive a product, before padding cuts the border off
+            sums = x.shape[0] * weight.shape[1] * groups
+            for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
                 sums *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
-        flops = 2 * macs - sums + (bias is not None) * out.numel()
-        self.tally.count(kind, weight, out.shape, macs, flops)
+        else:
+            kind, macs = conv_kind(x.shape[1], groups, weight.shape[2:]), out.numel() * prod(weight.shape[1:])
+        self.tally.count(kind, weight, out.shape, macs, 2 * macs - sums + out.numel() * (bias is not None))
 
 
 # The run.
 
 
 def _named(model) -> dict[str, nn.Module]:
-    """Return the modules of a model by name, as `named_modules` does, in a tenth of its time."""
-    found, seen, todo = {}, set(), [("", model)]
+    """Return the modules of a model by name, as `named_modules` does, in less time."""
+    found, todo = {}, [("", model)]
     while todo:
         name, module = todo.pop()
-        if id(module) not in seen:
-            seen.add(id(module))
-            found[name] = module
+        if module not in found:
+            found[module] = name
             inner = [(f"{name}.{key}" if name else key, m) for key, m in module._modules.items() if m is not None]
             todo += reversed(inner)
-    return found
+    return {name: module for module, name in found.items()}
 
 
 def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
-    hidden = (LazyModuleMixin, torch.jit.ScriptModule)
-    if not any(
-        issubclass(kind, hidden) or kind.__name__ == "OptimizedModule" for kind in set(map(type, modules.values()))
-    ):
-        return
     for name, module in modules.items():
         layer = f"{name or 'the model'} ({type(module).__name__})"
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
@@ -377,39 +321,66 @@ def _untouched(modules):
     held = []
     for module in modules:
         own = module.__dict__
-        inner = (own["_parameters"], own["_buffers"]) if module.__module__ in TORCH_LAYERS else own.values()
-        held += [own, *(value for value in inner if type(value) in CONTAINERS)]
-    saved = [value.copy() if value else None for value in held]
+        is_torch = module.__module__.startswith("torch.nn.modules.")  # these keep nothing else from a run
+        values = (own["_parameters"], own["_buffers"]) if is_torch else own.values()
+        held += [own, *(value for value in values if isinstance(value, dict | list | set))]
+    saved = [value.copy() if value else () for value in held]
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
             yield
     finally:
         for value, before in zip(held, saved):
             if value or before:
                 value.clear()
-                value.extend(before or ()) if isinstance(value, list) else value.update(before or ())
+                value.extend(before) if isinstance(value, list) else value.update(before)
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+
+
+def _conv_layer(tally, conv, x):
+    weight, bias = conv._parameters["weight"], conv._parameters["bias"]
+    if conv.padding_mode != "zeros" or not isinstance(weight, Tensor):
+        return None
+    return _convolution(tally, x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def _batch_norm_layer(tally, norm, x):
+    return _same(tally, x) if x.dim() == 4 and x.shape[1] == norm.num_features else None
+
+
+def _relu_layer(tally, relu, x):
+    return _same(tally, x, inplace=relu.inplace)
+
+
+LAYERS = {nn.Conv2d: _conv_layer, nn.BatchNorm2d: _batch_norm_layer, nn.ReLU: _relu_layer, nn.ReLU6: _relu_layer}
+
+
+def _answer_layer(tally, module, args, kwargs):
+    """Answer a common layer as a whole, quicker than function by function; None if torch should judge."""
+    is_usual = len(args) == 1 and not (kwargs or module._forward_hooks or module._forward_pre_hooks)
+    if not is_usual or not isinstance(args[0], Tensor):
+        return None
+    with torch._C.DisableTorchFunction():  # here even x.shape would be a torch function
+        return LAYERS[type(module)](tally, module, args[0])
 
 
 @contextmanager
 def _layers_named(tally, real):
     """Tell the tally which layer runs, as torch.fx does: by wrapping `nn.Module.__call__` for the time of the run."""
-    original, running, names, layers = nn.Module.__call__, tally.running, tally.names, tally.layers
-    rows, outputs, empty_twin = tally.rows, tally.outputs, partial(torch.empty_like, device="meta")
+    original, running, names = nn.Module.__call__, tally.running, tally.names
+    listed = {name for name in tally.modules if tally.has_row(name)}
 
     def call(module, *args, **kwargs):
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
-        output = _layer(module, args, kwargs) if type(module) in KEEP_SHAPE else None
+        output = _answer_layer(tally, module, args, kwargs) if type(module) in LAYERS and not real else None
         if output is None:
             output = original(module, *args, **kwargs)
         del running[depth:]  # more than one, if a layer inside failed and the model went on
-        if name in layers:
-            rows.setdefault(name, {})
-            outputs[name] = tree_map_only(Tensor, empty_twin, output) if real else output
+        if name in listed:
+            tally.rows.setdefault(name, {})
+            tally.outputs[name] = on_meta(output) if real else output  # shapes: do not hold the data
         return output
 
     nn.Module.__call__ = call
@@ -434,14 +405,13 @@ def _example(value, dtype, device):
 
 
 def _message(tally, error, inputs, real):
-    given = ", ".join(
-        map(str, tree_leaves(tree_map_only(Tensor, lambda tensor: f"shape {tuple(tensor.shape)}", inputs)))
-    )
-    text = f"{tally.layer()} stopped with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}\n"
-    text += f"The model was given {given}."
-    if not real and "meta" in str(error).lower():
+    """Say which layer stopped, why, on what, and the way out."""
+    reason = str(error).strip().partition("\n")[0]
+    given = [tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(inputs)]
+    text = f"{tally.label()} stopped with {type(error).__name__}: {reason}\nThe model was given {given}."
+    if not real and "meta" in reason.lower():
         text += " It looks at values, and a shape has none: give example tensors and real=True."
-    elif "dtype" in str(error) or "scalar types" in str(error):
+    elif "dtype" in reason or "scalar types" in reason:
         text += " A shape stands for decimal numbers; for integers give an example tensor."
     return text
 
@@ -450,27 +420,29 @@ def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inpu
     """Return what each layer of a model costs; see `convlab.cost_table`."""
     if not (inputs or named_inputs):
         raise TypeError("no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input")
-    model = deepcopy(model) if real else model
+    try:
+        model = deepcopy(model) if real else model
+    except Exception as error:
+        raise RuntimeError(f"real=True runs a copy of the model, and it cannot be copied: {error}") from error
     modules = _named(model)
     _check_modules(modules, real)
+    tally = _Tally(modules)
+    operations = _Operations(tally)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
-    with _untouched([] if real else modules.values()), torch.no_grad():
-        args, kwargs = _example((inputs, named_inputs), first.dtype, first.device if real else "meta")
-        tally = _Tally(modules)
-        operations = _Operations(tally)
-        with ExitStack() as stack:
-            stack.enter_context(_layers_named(tally, real))
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
-            if real:
-                stack.enter_context(
-                    torch.backends.mkldnn.flags(enabled=False, allow_tf32=False)
-                )  # recurrent layers too
-                stack.enter_context(operations)
-            stack.enter_context(_Functions(tally, operations, real))
-            try:
-                model(*args, **kwargs)
-            except Exception as error:
-                raise RuntimeError(_message(tally, error, (args, kwargs), real)) from error
+    args, kwargs = _example((inputs, named_inputs), first.dtype, first.device if real else "meta")
+    with ExitStack() as stack:
+        stack.enter_context(_untouched([] if real else modules.values()))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
+        stack.enter_context(_layers_named(tally, real))
+        if real:  # recurrent layers too; then everything passes the dispatch mode, ScriptModules included
+            stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
+            stack.enter_context(operations)
+        stack.enter_context(_Functions(tally, operations, real))
+        try:
+            model(*args, **kwargs)
+        except Exception as error:
+            raise RuntimeError(_message(tally, error, (args, kwargs), real)) from error
     if tally.uncounted:
         warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=3)
     return tally.table()
