@@ -78,6 +78,8 @@ def cost_table(model, *inputs, real: bool = False, **named_inputs) -> CostTable:
     if torch and isinstance(model, torch.nn.Module):
         from convlab.model import model_cost_table
 
+        if not inputs and "input_shape" in named_inputs:  # the name that a chain's shape has
+            inputs = (named_inputs.pop("input_shape"),)
         return model_cost_table(model, *inputs, real=real, **named_inputs)
     if len(inputs) + len(named_inputs) != 1 or not set(named_inputs) <= {"input_shape"}:
         raise TypeError(f"a chain of ConvSpecs with {len(inputs)} inputs; wanted one input_shape (N, C, H, W)")

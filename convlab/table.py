@@ -31,6 +31,7 @@ class LayerCost:
     """What one layer costs: exact integers, for the whole batch.
 
     `params` counts parameters, `macs` multiplications with their accumulation, `flops` multiplications plus additions.
+    `output_shape` is None for several layers together, and for one that did not run.
     """
 
     name: str
@@ -84,18 +85,18 @@ class CostTable:
     @property
     def total(self) -> LayerCost:
         """The sum of the rows; its output shape is that of the last layer that has one."""
-        return self._sum("total", "", self.rows)
+        shape = next((row.output_shape for row in reversed(self.rows) if row.output_shape), None)
+        return self._sum("total", "", self.rows, shape)
 
     @staticmethod
-    def _sum(name, kind, rows) -> LayerCost:
+    def _sum(name, kind, rows, shape=None) -> LayerCost:
         params, macs, flops = (sum(getattr(row, column) for row in rows) for column in ("params", "macs", "flops"))
-        shape = next((row.output_shape for row in reversed(rows) if row.output_shape), None)
         return LayerCost(name, kind, shape, params, macs, flops)
 
     def grouped(self, by: str | Callable[[LayerCost], str] = "kind") -> CostTable:
         """Return a table with one row for each kind of layer, or for each value of another column or of a function.
 
-        A row is named after its group; its kind says how many layers it sums, its output shape is the last layer's.
+        A row is named after its group and has no output shape; its kind says how many layers it sums.
 
         Raises:
             ValueError: no such column.
@@ -131,6 +132,8 @@ class CostTable:
         for name, form in (("params", "{:,}"), ("macs", "{:,}"), ("flops", "{:,}"), ("share", "{:.2%}")):
             frame[name] = [form.format(value) if value else "–" for value in frame[name]]
         frame["output_shape"] = [str(shape) if shape else "–" for shape in frame["output_shape"]]
+        if not any(row.output_shape for row in self.rows):
+            frame = frame.drop(columns="output_shape")
         return frame.rename(columns=HEADINGS)
 
     def _below(self) -> list[str]:

@@ -251,6 +251,7 @@ SHAPED = {
     "broadcast": (Forward(lambda m, x: x * x.mean((2, 3), keepdim=True) + m.w, w=torch.ones(4)), (2, 3, 5, 4)),
     "cat": (Forward(lambda m, x: torch.cat([x, m.w.expand_as(x)], 1), w=torch.ones(4)), (2, 3, 5, 4)),
     "view": (Forward(lambda m, x: x.view(2, 3, 2, 5).transpose(1, 2).flatten(1)), (2, 3, 10)),
+    "an output reshaped in place": (Forward(lambda m, x: (F.relu(x).unsqueeze_(0), x)[1]), (2, 3, 4)),
     "shape arithmetic": (Forward(lambda m, x: x.reshape(x.shape[0], -1, x.size(3))), (2, 3, 5, 4)),
     "same padding": (nn.Conv2d(3, 5, (2, 3), padding="same", dilation=(1, 2)), (2, 3, 5, 4)),
     "a changed copy of a parameter": (Forward(lambda m, x: m.w.clone().clamp_(0, 1) * x, w=torch.ones(4)), (2, 3, 4)),
@@ -283,6 +284,10 @@ def test_inputs_may_be_shapes_tensors_lists_and_keywords():
     assert table.total.macs == 2 * 7 * 5
 
 
+def test_the_shape_may_be_named_as_for_a_chain():
+    assert cost_table(nn.Conv2d(3, 5, 3), input_shape=X).total.macs == CONV
+
+
 def test_a_batch_of_eight_costs_eight_times_one():
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 2, 3, groups=1))
     one, eight = cost_table(model, (1, 3, 9, 8)).total, cost_table(model, (8, 3, 9, 8)).total
@@ -303,6 +308,7 @@ def test_a_model_on_the_meta_device_is_counted_without_memory():
         ([(1, 3, 8, -8)], ValueError, r"number 4 of the input shape .*=-8 is too small"),
         ([(1, True, 8, 8)], TypeError, r"number 2 .*=True is a bool"),
         ([(1, 4, 8, 8)], RuntimeError, r"(?s)0 \(Conv2d\) .* 4 channels; wanted 3.*given \[\(1, 4, 8, 8\)\]"),
+        ([(1, 1, 3, 8, 8)], RuntimeError, r"(?s)0 \(Conv2d\) .* 3D .*given \[\(1, 1, 3, 8, 8\)\]"),
         ([(1, 3, 2, 8)], RuntimeError, r"(?s)0 \(Conv2d\) .* Kernel size .*given \[\(1, 3, 2, 8\)\]"),
         ([(1, 3, 8, 8), (1, 3)], RuntimeError, r"Sequential stopped with TypeError: .*takes 2 positional arguments"),
     ],
@@ -312,9 +318,12 @@ def test_a_wrong_input_is_an_error_that_says_what_was_wanted(inputs, error, mess
         cost_table(nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), *inputs)
 
 
-def test_a_wrong_width_of_batch_norm_is_an_error():
-    with pytest.raises(RuntimeError, match=r"1 \(BatchNorm2d\) stopped"):
-        cost_table(nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(4)), X)
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm2d(4), nn.LayerNorm(7), Forward(lambda m, x: F.batch_norm(x, m.w, m.w), w=W[0])]
+)
+def test_a_normalisation_of_another_width_is_an_error(norm):
+    with pytest.raises(RuntimeError, match=rf"1 \({type(norm).__name__}\) stopped"):
+        cost_table(nn.Sequential(nn.Conv2d(3, 5, 3), norm), X)
 
 
 def test_integers_need_an_example():
@@ -531,6 +540,7 @@ def test_the_total_is_the_sum_of_the_rows_and_grouping_keeps_it():
         ("pointwise", "2 layers"),
         ("ReLU", "1 layer"),
     ]
+    assert "output shape" in str(table) and "output shape" not in str(table.grouped())
     with pytest.raises(ValueError, match="by='type' is no column; wanted a function of a row, or one of name, kind"):
         table.grouped("type")
 
