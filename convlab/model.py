@@ -152,8 +152,6 @@ def _layer_norm(tally, x, normalized_shape, *args, **kwargs):
 
 
 def _add_in_place(tally, x, y):
-    if isinstance(y, int) and not x.is_meta:
-        return x + y  # a counter of the model's: a copy of it moves on
     return x if x.is_meta and _is_plain(x, y) and x.shape == y.shape else None
 
 
@@ -191,7 +189,7 @@ ANSWERS = {  # function → handler
 for _axes in (1, 2, 3):
     ANSWERS[getattr(F, f"max_pool{_axes}d")] = ANSWERS[getattr(F, f"avg_pool{_axes}d")] = partial(_pool, _axes)
     ANSWERS[getattr(F, f"adaptive_avg_pool{_axes}d")] = partial(_adaptive_pool, _axes)
-NO_WORK_NAMES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
+QUERIES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
 IN_PLACE = re.compile(r"[a-z].*[a-z0-9]_|__i\w+__|__setitem__|__set__")
 
 
@@ -214,7 +212,7 @@ class _Functions(TorchFunctionMode):
         if answer is not None:
             return answer
         name = getattr(function, "__name__", "")
-        if name in NO_WORK_NAMES:
+        if name in QUERIES:
             return function(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         for owner in filter(None, map(self.tally.owner.get, map(id, tensors))):

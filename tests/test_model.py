@@ -161,6 +161,7 @@ def test_a_layer_is_counted_however_it_is_written(name):
     assert table.total.macs == macs
     assert flops is None or table.total.flops == flops
     assert table.total.params == sum(param.numel() for param in model.parameters())
+    assert "not called" not in [row.kind for row in table.rows]
     assert table.uncounted == ()
 
 
@@ -233,6 +234,7 @@ def test_other_layers_are_listed_with_their_parameters_and_no_macs():
 SHAPED = {
     "max pool, 1-D": (nn.MaxPool1d(3, 2, 1), (2, 3, 11)),
     "max pool": (nn.MaxPool2d((3, 2), (2, 1), (1, 0), dilation=(2, 1)), (2, 3, 11, 9)),
+    "max pool, by its function": (Forward(lambda m, x: F.max_pool2d(x, 2)), (2, 3, 8, 11)),
     "max pool, rounded up": (nn.MaxPool2d(3, 2, ceil_mode=True), (2, 3, 8, 12)),
     "max pool, unbatched": (nn.MaxPool2d(2), (3, 7, 9)),
     "average pool": (nn.AvgPool2d(3, 2, 1), (2, 3, 8, 11)),
@@ -270,7 +272,9 @@ def test_an_answered_layer_has_the_shape_that_torch_gives(name):
 
 def test_the_real_values_of_parameters_may_steer_the_forward():
     gated = Forward(
-        lambda m, x: F.linear(x, m.w) if m.gate.sigmoid().item() > 0.5 else x, w=torch.ones(4, 3), gate=torch.ones(())
+        lambda m, x: F.linear(x, m.w) if (m.gate.sigmoid() + m.gate).item() > 0.5 else x,
+        w=torch.ones(4, 3),
+        gate=torch.ones(()),
     )
     assert cost_table(gated, (2, 3)).total.macs == 24
 
