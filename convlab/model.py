@@ -79,7 +79,7 @@ class _Tally:
         """Return the rows in the order of the run, then those of the parameters that no layer used."""
         params, rows, root = dict(self.params), [], self.label("")
         for inner, name in self.used_by.items():  # a layer that did not run, but whose parameters another one used
-            if inner not in self.rows:
+            if inner != name and inner not in self.rows:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
             out = self.outputs.get(name)

@@ -330,6 +330,11 @@ def test_a_normalisation_of_another_width_is_an_error(norm):
         cost_table(nn.Sequential(nn.Conv2d(3, 5, 3), norm), X)
 
 
+def test_a_reflection_wider_than_the_image_is_an_error():
+    with pytest.raises(RuntimeError, match="Conv2d stopped .* Padding size"):
+        cost_table(nn.Conv2d(3, 5, 3, padding=4, padding_mode="reflect"), (1, 3, 4, 9))
+
+
 def test_integers_need_an_example():
     with pytest.raises(RuntimeError, match=r"(?s)Embedding stopped.*for integers give an example tensor"):
         cost_table(nn.Embedding(5, 2), (1, 3))
@@ -521,8 +526,22 @@ def test_a_layer_that_fails_inside_a_caught_error_does_not_shift_the_names():
             except RuntimeError:
                 return self.right(x)
 
-    table = cost_table(nn.Sequential(OrderedDict(a=Tries(), b=nn.Linear(4, 2))), (2, 3))
-    assert rows(table) == [("a.right", "linear", 24), ("b", "linear", 16), ("a.wrong", "not called", 0)]
+    model = nn.Sequential(OrderedDict(a=Tries(), b=nn.Linear(4, 2)))
+    model.forward = lambda x: model.a(x) @ torch.ones(4, 5)
+    table = cost_table(model, (2, 3))
+    wanted = [
+        ("a.right", "linear", 24),
+        ("Sequential", "matmul", 40),
+        ("a.wrong", "not called", 0),
+        ("b", "not called", 0),
+    ]
+    assert rows(table) == wanted
+    assert table.total.params == sum(param.numel() for param in model.parameters())
+
+
+def test_a_layer_made_during_the_run_counts_for_the_one_that_makes_it():
+    model = nn.Sequential(OrderedDict(block=Forward(lambda m, x: nn.Linear(3, 4)(x))))
+    assert rows(cost_table(model, (2, 3))) == [("block", "linear", 24)]
 
 
 # The table
