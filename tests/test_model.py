@@ -208,6 +208,11 @@ def test_a_function_counts_for_the_layer_that_owns_its_weight():
     assert table.total.params == 140
 
 
+def test_what_computes_a_weight_belongs_to_its_layer():
+    table = cost_table(nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 5, 3))), X)
+    assert [(row.name, row.kind, row.params) for row in table.rows] == [("0", "standard", 135 + 5 + 5)]
+
+
 def test_parameters_that_no_layer_uses_are_listed():
     model = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 5, 3), spare=nn.Linear(4, 6)))
     model.forward = lambda x: model.conv(x)
@@ -254,6 +259,7 @@ SHAPED = {
     "cat": (Forward(lambda m, x: torch.cat([x, m.w.expand_as(x)], 1), w=torch.ones(4)), (2, 3, 5, 4)),
     "view": (Forward(lambda m, x: x.view(2, 3, 2, 5).transpose(1, 2).flatten(1)), (2, 3, 10)),
     "an output reshaped in place": (Forward(lambda m, x: (F.relu(x).unsqueeze_(0), x)[1]), (2, 3, 4)),
+    "a layer's output reshaped in place": (Forward(lambda m, x: (nn.ReLU()(x).unsqueeze_(0), x)[1]), (2, 3, 4)),
     "shape arithmetic": (Forward(lambda m, x: x.reshape(x.shape[0], -1, x.size(3))), (2, 3, 5, 4)),
     "same padding": (nn.Conv2d(3, 5, (2, 3), padding="same", dilation=(1, 2)), (2, 3, 5, 4)),
     "a changed copy of a parameter": (Forward(lambda m, x: m.w.clone().clamp_(0, 1) * x, w=torch.ones(4)), (2, 3, 4)),
