@@ -43,7 +43,7 @@ DOCUMENTS = {
 }
 VERDICTS = {
     "right": "holds as it is printed",
-    "wrong": "does not hold: not under the condition it names, or under none that is listed",
+    "wrong": "does not hold under its condition, or under any if it names none",
     "typo": "the meaning is clear and holds, the print does not",
     "unstated": "holds only under a condition that the write-up leaves out",
     "measure": "about time: counting cannot settle it",
@@ -515,7 +515,7 @@ class ClaimTable:
         style = style.set_uuid(f"{crc32(repr(self).encode()):x}")  # the same table gives the same HTML
         total = sum(widths.values())
         rules = {
-            "": f"table-layout: fixed; width: {total}px",
+            "": f"table-layout: fixed; width: 100%; max-width: {total}px",
             "th, td": "text-align: left; vertical-align: top; white-space: pre-line; overflow-wrap: anywhere",
             **{f".col{n}": f"width: {width / total:.2%}" for n, width in enumerate(widths.values())},
         }
