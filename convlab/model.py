@@ -36,7 +36,7 @@ from convlab.table import CostTable, LayerCost, conv_kind
 
 NOTE = (
     "Counted: the products and sums of convolutions, linear layers and matrix products. "
-    "A layer with – under MACs does other work: its parameters are listed, its work is not counted."
+    "A layer with – under MACs does other work, which is not counted."
 )
 NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
 on_meta = partial(tree_map_only, Tensor, lambda tensor: tensor.detach().to("meta"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -140,7 +141,7 @@ class CostTable:
         return [self.note] * bool(self.note) + [f"NOT COUNTED: {name}" for name in self.uncounted]
 
     def __str__(self) -> str:
-        return "\n".join([self._display_frame().to_string(index=False), *self._below()])
+        return "\n".join([self._display_frame().to_string(index=False), *(fill(line, 90) for line in self._below())])
 
     __repr__ = __str__
 

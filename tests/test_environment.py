@@ -235,11 +235,13 @@ def test_the_readme_lists_every_notebook_once_and_in_order():
     assert links == sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/*.ipynb"))
 
 
-def test_the_example_in_the_readme_prints_what_the_readme_shows(capsys):
-    readme = text_of("README.md")
-    code, shown = (re.search(rf"```{kind}\n(.*?)```", readme, re.DOTALL)[1] for kind in ("python", "text"))
-    exec(code, {})
-    assert capsys.readouterr().out == shown
+def test_the_examples_in_the_readme_print_what_the_readme_shows(capsys):
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text_of("README.md"), re.DOTALL)
+    namespace = {}
+    assert len(examples) == text_of("README.md").count("```python") == 2
+    for code, shown in examples:
+        exec(code, namespace)
+        assert capsys.readouterr().out == shown
 
 
 def test_the_citation_file_names_the_licence_of_the_code():

@@ -11,24 +11,8 @@ import torch
 from strategies import raises
 
 from convlab import ConvSpec, mac_count
-from convlab.ledger import (
-    CLAIMS,
-    COLUMNS,
-    DOCUMENTS,
-    GROUPED,
-    STANDARD,
-    VERDICTS,
-    WIDTHS,
-    Claim,
-    ClaimTable,
-    Formula,
-    Says,
-    claim,
-    claims,
-    evaluate,
-    macs,
-    pass_macs,
-)
+from convlab.claim import COLUMNS, DOCUMENTS, VERDICTS, WIDTHS, Claim, ClaimTable, Formula, Says, evaluate
+from convlab.ledger import CLAIMS, GROUPED, STANDARD, claim, claims, macs, pass_macs
 
 BARE, BIASED = "without bias", "with bias"
 

@@ -229,7 +229,7 @@ def test_other_layers_are_listed_with_their_parameters_and_no_macs():
     assert rows(table) == [("0", "standard", CONV), ("1", "BatchNorm2d", 0), ("2", "PReLU", 0), ("3", "MaxPool2d", 0)]
     assert [row.params for row in table.rows] == [140, 10, 1, 0]
     assert [row.output_shape for row in table.rows] == [(2, 5, 6, 8)] * 3 + [(2, 5, 3, 4)]
-    assert "its work is not counted" in str(table)
+    assert "does other work, which is not counted" in str(table).replace("\n", " ")
     assert "–" in str(table).splitlines()[2]
 
 
@@ -337,7 +337,7 @@ def test_a_normalisation_of_another_width_is_an_error(norm):
 
 
 def test_a_reflection_wider_than_the_image_is_an_error():
-    with pytest.raises(RuntimeError, match="Conv2d stopped .* Padding size"):
+    with pytest.raises(RuntimeError, match=r"Conv2d stopped .* Padding size"):
         cost_table(nn.Conv2d(3, 5, 3, padding=4, padding_mode="reflect"), (1, 3, 4, 9))
 
 

@@ -7,7 +7,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import networks
-from convlab.networks import NETWORKS, PRINTED, Block, Convention, Printed, network_table
+from convlab.networks import Block
+from convlab.printed import CUT, NETWORKS, NO_LINEAR, PRINTED, Convention, Printed, network_table
 
 SEPARABLE_BLOCK = "depthwise, depthwise_bn, depthwise_relu, pointwise, pointwise_bn, pointwise_relu"
 
@@ -87,7 +88,7 @@ def test_what_gives_290_at_160_does_not_give_569_at_224():
     at_160, at_224 = printed("MobileNetV1 at 160²", "290"), printed("MobileNetV1", "569")
     for row, text in ((at_160, "290"), (at_224, "568")):
         assert row.text(row.ours, cut=True) == text
-        assert row.text(row.count(networks.NO_LINEAR.of)) == text
+        assert row.text(row.count(NO_LINEAR.of)) == text
 
 
 @pytest.mark.parametrize(("size", "millions"), [(224, 300), (192, 221), (160, 154), (128, 99), (96, 56)])
@@ -101,7 +102,7 @@ def test_the_authors_code_cuts_the_macs_of_MobileNetV2(size, millions):
 def test_all_five_complexities_of_ShuffleNet_are_without_the_linear_layer():
     rows = [row for row in PRINTED if row.source == "Zhang et al. 2018, table 1"]
     assert len(rows) == 5
-    assert [row.text(row.count(networks.NO_LINEAR.of)) for row in rows] == [row.value for row in rows]
+    assert [row.text(row.count(NO_LINEAR.of)) for row in rows] == [row.value for row in rows]
 
 
 def test_a_number_is_rounded_or_cut_to_the_printed_decimals():
@@ -131,7 +132,7 @@ def test_theirs_is_None_where_the_convention_counts_nothing():
     row = Printed("MobileNetV1", "MACs", "1", "million", "nowhere")
     assert row.theirs is None
     assert Printed(*list(vars(row).values())[:-1], Convention("no reason found")).theirs is None
-    assert Printed(*list(vars(row).values())[:-1], networks.CUT).theirs == row.ours
+    assert Printed(*list(vars(row).values())[:-1], CUT).theirs == row.ours
 
 
 # The layers.
