@@ -6,21 +6,33 @@ from convlab.exercises.lesson_01 import conv2d, missing_padding, output_size
 from convlab.exercises.lesson_02 import flop_count, linear_flops, param_count
 from convlab.exercises.lesson_03 import channel_shuffle, mac_count, weight_mask
 from convlab.exercises.lesson_04 import merged_kernel, separable_macs, separable_saving
+from convlab.exercises.lesson_05 import macs_behind, tool_numbers, transposed_macs
+from convlab.exercises.lesson_06 import remaining_share, slim_vgg, widest_middle
+from convlab.exercises.lesson_07 import grouped_flops, grouped_saving, verified_macs
 
 __all__ = [
     "channel_shuffle",
     "conv2d",
     "filter_multiplications",
     "flop_count",
+    "grouped_flops",
+    "grouped_saving",
     "linear_flops",
     "mac_count",
+    "macs_behind",
     "merged_kernel",
     "missing_padding",
     "multiplications",
     "output_size",
     "param_count",
     "predict",
+    "remaining_share",
     "separable_macs",
     "separable_saving",
+    "slim_vgg",
+    "tool_numbers",
+    "transposed_macs",
+    "verified_macs",
     "weight_mask",
+    "widest_middle",
 ]

@@ -32,12 +32,14 @@ from convlab.draw_grids import (
     window_taps,
     wrong_cells,
 )
+from convlab.draw_networks import describe_cost_profile, draw_cost_profile
 from convlab.picture import show
 
 __all__ = [
     "MaskPanel",
     "WindowStep",
     "describe_cost_bars",
+    "describe_cost_profile",
     "describe_mask",
     "describe_separable_share",
     "describe_shuffle",
@@ -45,6 +47,7 @@ __all__ = [
     "describe_window",
     "describe_wiring",
     "draw_cost_bars",
+    "draw_cost_profile",
     "draw_mask",
     "draw_separable_share",
     "draw_shuffle",

@@ -137,6 +137,42 @@ def grouped_products(spec):
     return products(spec) // spec.groups
 
 
+def exact_grouped_flops(spec):
+    return 2 * grouped_products(spec) - 1 + spec.bias
+
+
+def tools_said(spec, x, numbers):
+    """A learner's three numbers, from the MACs and the bias additions."""
+    return numbers(grouped_products(spec) * outputs(spec, x), outputs(spec, x) if spec.bias else 0)
+
+
+def flops_of(spec, x):
+    return (2 * grouped_products(spec) - 1 + spec.bias) * outputs(spec, x)
+
+
+def transposed_taps(weight_shape, x, positions):
+    """All weights, at each of so many positions of each image."""
+    return prod(weight_shape) * x[0] * prod(positions)
+
+
+def in_budget(weights):
+    """A learner's loop over the widths of a bottleneck's middle, with the learner's own idea of its weights."""
+
+    def count(channels, groups, budget):
+        middle = groups
+        while weights(channels, middle + groups, groups) <= budget:
+            middle += groups
+        return middle
+
+    return count
+
+
+def widest_by_root(channels, groups, budget):
+    """Solve 9·n²/g + 2·C·n = budget for n, rounded down."""
+    nine = 9 / groups
+    return int(((channels**2 + nine * budget) ** 0.5 - channels) / nine + 1e-9)
+
+
 WRONG = {
     "filter_multiplications": [
         (121, "one channel"),
@@ -362,6 +398,178 @@ WRONG = {
         (lambda d, p, m: merged_by_loops(d, np.ones_like(p), m), "leaves out the weights of the pointwise step"),
         (lambda d, p, m: merged_by_loops(d, p, m) / m, "the mean over"),
     ],
+    "tool_numbers": [
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (2 * macs, 2 * macs, macs + b)),
+            "first number is 2 × MACs",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (flops_of(spec, x), 2 * macs, macs + b)),
+            "first number is in exact FLOPs",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, flops_of(spec, x), macs + b)),
+            "second number is in exact FLOPs",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: [macs, 2 * macs + b, macs + b]),
+            "bias is in the second number",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * (macs + b), macs + b)),
+            "second number is twice the third",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs + b, 2 * macs, macs + b)),
+            "bias is in the first number",
+        ),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (2 * macs, macs, macs + b)), "are swapped"),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs)), "bias is not in the third"),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + outputs(spec, x))),
+            "a bias for every layer",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + spec.bias * spec.out_channels)),
+            "adds the biases once each",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + b // spec.out_channels)),
+            "one bias for each position",
+        ),
+        (
+            lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + b // x[0])),
+            "bias additions of one image",
+        ),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, 2 * macs + b)), "add them to the MACs"),
+        (
+            lambda spec, x: tools_said(spec, (1, *x[1:]), lambda macs, b: (macs, 2 * macs, macs + b)),
+            "batch is forgotten",
+        ),
+        (lambda spec, x: grouped_products(spec) * outputs(spec, x), "none of the usual mistakes"),
+    ],
+    "transposed_macs": [
+        (lambda w, s, x: transposed_taps(w, x, [(n - 1) * s + k for n, k in zip(x[2:], w[2:])]), "as thop does"),
+        (lambda w, s, x: w[0] * w[1] * w[2] * w[3] * x[0] * x[2] * x[3] * s * s, "stride² too many"),
+        (lambda w, s, x: prod(x) * w[1] * w[2] * w[3] // (s * s), "divides by stride²"),
+        (lambda w, s, x: transposed_taps(w, x, [out_size(n, k, s) for n, k in zip(x[2:], w[2:])]), "plain convolution"),
+        (lambda w, s, x: x[1] * x[2] * x[3] * w[1] * w[2] * w[3], "batch is forgotten"),
+        (lambda w, s, x: prod(w) * prod(x), "by all weights"),
+        (lambda w, s, x: x[0] * x[2] * x[3] * prod(w[1:]), "input channels are missing"),
+        (lambda w, s, x: prod(x) * w[2] * w[3], "output channels are missing"),
+        (lambda w, s, x: 2 * prod(x) * prod(w[1:]), "FLOPs"),
+        (lambda w, s, x: prod(x) * w[1] * w[2] * w[2], "height is used for both"),
+        (lambda w, s, x: torch.zeros(w).numel(), "Those are the weights"),
+    ],
+    "macs_behind": [
+        (lambda printed, numbers: printed, "the printed number"),
+        (lambda printed, numbers: printed // 2, "still in it"),
+        (lambda printed, numbers: (printed - 4 * numbers) // 2, "halve first"),
+        (lambda printed, numbers: printed - 2 * 4 * numbers, "and keeps the double"),
+        (lambda printed, numbers: printed - 4 * numbers, "away once, and keeps the double"),
+        (lambda printed, numbers: printed // 2 - 8 * numbers, "8 operations"),
+        (lambda printed, numbers: printed // 2 - numbers, "1 operation "),
+        (lambda printed, numbers: printed // 2 - 2 * numbers, "halve first"),
+        (lambda printed, numbers: (printed // 2 - 4 * numbers) // 2, "halves once more"),
+        (lambda printed, numbers: printed * 2 - 4 * numbers, "That doubles"),
+        (lambda printed, numbers: printed / 2 - 4 * numbers, "it is a float"),
+    ],
+    "remaining_share": [
+        (lambda m, k, a, r: (k**2 + m) / (r**2 * a * (k**2 + a * m)), "the inverse"),
+        (lambda m, k, a, r: a**2 * r**2, "only the pointwise step shrinks by width²"),
+        (lambda m, k, a, r: a * r**2, "That is width·resolution²"),
+        (lambda m, k, a, r: r**2 * (k**2 + a**2 * m) / (k**2 + m), "keeps all its channels"),
+        (lambda m, k, a, r: r**2 * a * (a * k**2 + m) / (k**2 + m), "two steps are swapped"),
+        (lambda m, k, a, r: r**2, "width multiplier is ignored"),
+        (lambda m, k, a, r: a * (k**2 + a * m) / (k**2 + m), "resolution multiplier is ignored"),
+        (lambda m, k, a, r: r * a * (k**2 + a * m) / (k**2 + m), "not squared"),
+        (lambda m, k, a, r: (r**2 * a * k**2 + a**2 * m) / (k**2 + m), "in the depthwise step alone"),
+        (lambda m, k, a, r: (a * k**2 + r**2 * a**2 * m) / (k**2 + m), "in the pointwise step alone"),
+        (lambda m, k, a, r: r**2 * a * (k + a * m) / (k + m), "kernel is a square"),
+        (lambda m, k, a, r: r**2 * a**2 * m / (k**2 + m), "leaves out the depthwise step"),
+        (lambda m, k, a, r: round(r**2 * a * (k**2 + a * m) / (k**2 + m), 3), "Do not round"),
+    ],
+    "widest_middle": [
+        (in_budget(lambda c, n, g: 2 * c * n + 9 * n * n), "groups are ignored"),
+        (in_budget(lambda c, n, g: (2 * c * n + 9 * n * n) / g), "1×1 layers are grouped too"),
+        (in_budget(lambda c, n, g: c * n + 9 * n * n / g), "one 1×1 layer"),
+        (in_budget(lambda c, n, g: 2 * c * n + 3 * n * n / g), "9 weights for each channel"),
+        (in_budget(lambda c, n, g: 2 * c * n + n * n / g), "3×3 kernels as 1×1"),
+        (in_budget(lambda c, n, g: 2 * c * n + 9 * n * n / g**2), "divided by g twice"),
+        (lambda c, g, budget: budget // (2 * c) // g * g, "leaves out the 3×3 layer"),
+        (lambda c, g, budget: widest_by_root(c, g, budget), "does not divide by g"),
+        (lambda c, g, budget: widest_by_root(c, g, budget) // g * g + g, "over the budget"),
+        (lambda c, g, budget: widest_by_root(c, g, budget - 1) // g * g, "To meet it exactly"),
+        (lambda c, g, budget: widest_by_root(c, g, budget) // g, "channels in one group"),
+    ],
+    "slim_vgg": [
+        (14_714_688, "convolutions alone"),
+        (15_226_688, "biases of the new linear layer are missing"),
+        (513_000, "new linear layer alone"),
+        (39_803_688, "without the average"),
+        (18_811_688, "keeps fc8"),
+        (35_593_000, "takes fc6 away"),
+        (37_694_248, "keeps three linear layers"),
+        (123_642_856, "parameters that go"),
+        (138_870_544, "new layer added"),
+    ],
+    "grouped_flops": [
+        (
+            lambda spec, x: (2 * grouped_products(spec) + 1) * outputs(spec, x) * spec.groups // spec.out_channels,
+            "That is the printed function",
+        ),
+        (lambda spec, x: (2 * grouped_products(spec) + 1) * outputs(spec, x), "the + 1 is still there"),
+        (
+            lambda spec, x: exact_grouped_flops(spec) * outputs(spec, x) * spec.groups // spec.out_channels,
+            "that gives one filter",
+        ),
+        (lambda spec, x: 2 * grouped_products(spec) * outputs(spec, x), "2n for each output number even without bias"),
+        (lambda spec, x: (2 * grouped_products(spec) - 1) * outputs(spec, x), "bias is forgotten"),
+        (lambda spec, x: (2 * grouped_products(spec) + spec.bias) * outputs(spec, x), "the −1 is missing"),
+        (lambda spec, x: grouped_products(spec) * outputs(spec, x), "Those are MACs"),
+        (lambda spec, x: exact_grouped_flops(spec) * outputs(spec, x) // spec.groups, "That is one group"),
+        (lambda spec, x: exact_grouped_flops(spec) * outputs(spec, x) * spec.groups, "multiplies by M and by g"),
+        (lambda spec, x: exact_flops(spec) * outputs(spec, x), "groups are ignored"),
+        (lambda spec, x: exact_flops(spec) * outputs(spec, x) // spec.groups, "divides the FLOPs without groups by g"),
+        (lambda spec, x: exact_grouped_flops(spec) * outputs(spec, x) // x[0], "batch is forgotten"),
+        (
+            lambda spec, x: exact_grouped_flops(spec) * spec.out_channels * x[0] * x[2] * x[3],
+            "positions of the input",
+        ),
+        (lambda spec, x: float(exact_grouped_flops(spec) * outputs(spec, x)), "it is a float"),
+        *wrong_sizes(exact_grouped_flops),
+        (
+            lambda spec, x: with_first_numbers(spec, x, lambda n, bias: 2 * n - 1 + bias),
+            "first number of each pair",
+        ),
+    ],
+    "grouped_saving": [
+        (lambda k, m, g: g / (1 / m + 1 / k**2), "That is the printed formula"),
+        (lambda k, m, g: 1 / (1 / m + 1 / k**2), "That is without groups"),
+        (lambda k, m, g: 1 / m + 1 / (g * k**2), "the inverse"),
+        (lambda k, m, g: 1 / (k**2 / m + 1 / g), "A factor K² is lost"),
+        (lambda k, m, g: 1 / (1 / (m * g) + 1 / k**2), "divides the depthwise step by g"),
+        (lambda k, m, g: 1 / (1 / m + g / k**2), "g times dearer"),
+        (lambda k, m, g: 1 / (g / m + g / k**2), "divides the saving by g"),
+        (lambda k, m, g: 1 / (1 / m + 1 / (g * k)), "K² in place of K"),
+        (lambda k, m, g: m, "the depthwise step alone"),
+        (lambda k, m, g: k * k * g, "the pointwise step alone"),
+        (lambda k, m, g: m + k * k * g, "Their shares add up"),
+        (lambda k, m, g: round(k * k * m / (k * k + m / g), 1), "Do not round"),
+    ],
+    "verified_macs": [
+        (72_000, "what both print"),
+        (71_280, "FLOPs without bias"),
+        (18_000, "halved twice"),
+        (144_000, "groups are ignored"),
+        (9_000, "groups are applied twice"),
+        (136_800, "stride is ignored"),
+        (36_720, "additions of the bias"),
+        (220_800, "positions of the input"),
+        (600, "Those are the weights"),
+        (612, "Those are the parameters"),
+        (3_000, "one filter"),
+    ],
 }
 
 RIGHT = {
@@ -421,6 +629,42 @@ RIGHT = {
         lambda d, p, m: np.asarray(p * d.transpose(0, 1)).reshape(len(p), -1, m, *d.shape[2:]).sum(2).tolist(),
         merged_by_probing,
     ],
+    "tool_numbers": [
+        lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + b)),
+        lambda spec, x: tools_said(spec, x, lambda macs, b: np.array([macs, 2 * macs, macs + b])),
+        lambda spec, x: [m := grouped_products(spec) * outputs(spec, x), m + m, m + spec.bias * outputs(spec, x)],
+    ],
+    "transposed_macs": [
+        lambda w, s, x: prod(x) * w[1] * w[2] * w[3],
+        lambda w, s, x: x[0] * prod(w) * x[2] * x[3],
+        lambda w, s, x: int(F.conv_transpose2d(torch.ones(x), torch.ones(w), stride=s).sum()),
+    ],
+    "macs_behind": [
+        lambda printed, numbers: (printed - 8 * numbers) // 2,
+        lambda printed, numbers: int(printed / 2) - 4 * numbers,
+    ],
+    "remaining_share": [
+        lambda m, k, a, r: r**2 * a * (k**2 + a * m) / (k**2 + m),
+        lambda m, k, a, r: r * r * (1 / m * a + a * a / k**2) / (1 / m + 1 / k**2),
+        lambda m, k, a, r: Fraction(r**2 * a * (k**2 + a * m) / (k**2 + m)),
+    ],
+    "widest_middle": [
+        in_budget(lambda c, n, g: 2 * c * n + 9 * n * n // g),
+        lambda c, g, budget: widest_by_root(c, g, budget) // g * g,
+        lambda c, g, budget: max(n for n in range(g, 999, g) if 2 * c * n + 9 * n * n // g <= budget),
+    ],
+    "slim_vgg": [15_227_688, 138_357_544 - 123_642_856 + 513_000],
+    "grouped_flops": [
+        lambda spec, x: outputs(spec, x) * (2 * prod(spec.weight_shape[1:]) - 1 + spec.bias),
+        lambda spec, x: (outputs(spec, x) // spec.groups) * exact_grouped_flops(spec) * spec.groups,
+        lambda spec, x: 2 * grouped_products(spec) * outputs(spec, x) - (0 if spec.bias else outputs(spec, x)),
+    ],
+    "grouped_saving": [
+        lambda k, m, g: k**2 * m / (k**2 + m / g),
+        lambda k, m, g: Fraction(k**2 * m * g, g * k**2 + m),
+        lambda k, m, g: 1 / (1 / m + 1 / (g * k**2)),
+    ],
+    "verified_macs": [36_000, 720 * 2 * 5 * 5, 72_000 / 2],
 }
 
 

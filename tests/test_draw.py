@@ -19,7 +19,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from strategies import cases, layers, raises, torch_layer
 
-from convlab import ConvSpec, draw
+from convlab import ConvSpec, CostTable, LayerCost, draw
 from convlab.draw import MaskPanel, WindowStep, show
 from convlab.picture import DRAWINGS, HIGHLIGHT, INPUT, KERNEL, MAX_CELLS, OUTPUT, Picture, tint
 from convlab.shape import pads
@@ -38,6 +38,9 @@ NUMBERS = ((7, 5, -2, 255), (0.25, 1, 2 / 3, 4), (90, 6, 0, 1234))
 DIGITS = ((3, 2, 0, 1, 3), (0, 1, 3, 2, 1), (2, 1, 0, 1, 2), (1, 0, 2, 3, 0), (3, 1, 1, 0, 2))
 EDGES = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
 COSTS = {"standard": 1_228_800, "separable": 53_952}
+PROFILE = CostTable(
+    LayerCost(f"stage{n}", "standard", (1, 1, 1, 1), 9**n, 4 ** (8 - n), 4 ** (8 - n)) for n in range(8)
+)
 FIGURES = {
     "window, 4 in a row": (draw.draw_window, draw.window_steps(STRIDED, (1, 1, 5, 5), 4), {}),
     "window, alone": (draw.draw_window, [WindowStep(DILATED, (1, 1, 7, 5), (1, 2))], {}),
@@ -101,6 +104,8 @@ FIGURES = {
     "bars, few": (draw.draw_cost_bars, [{"separable": 1, "standard": 2}], {"unit": "layers"}),
     "share": (draw.draw_separable_share, [(3, 5, 7)], {}),
     "saving": (draw.draw_separable_share, [(3, 5, 7)], {"saving": True}),
+    "profile": (draw.draw_cost_profile, [("VGG-16", PROFILE)], {}),
+    "profile, 2 networks": (draw.draw_cost_profile, [("VGG-16", PROFILE), ("net", PROFILE)], {"columns": 1}),
     "shuffle": (draw.draw_shuffle, [(8, 2), (12, 3)], {}),
     "shuffle, 3 in a row": (draw.draw_shuffle, [(6, 2), (6, 3), (6, 6)], {}),
 }
