@@ -1,8 +1,9 @@
 # make lab        opens the course
 # make test       checks everything: format, lint, tests, docstring examples, every notebook cell
 # make notebooks  runs every notebook again and stores its outputs
+# make bench      compares the counting tools and records the tables, in an environment of its own
 #
-# PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to the one pip call; README shows a use.
+# PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to each pip call; README shows a use.
 
 PYTHON ?= python3
 PIP_FLAGS ?=
@@ -12,7 +13,7 @@ INSTALLED = .venv/installed
 # The layers are small: more threads only compete with the second test process.
 ONE_THREAD = OMP_NUM_THREADS=1
 
-.PHONY: lab test notebooks
+.PHONY: lab test notebooks bench
 
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
@@ -35,6 +36,12 @@ notebooks: $(INSTALLED)
 		--ClearMetadataPreprocessor.preserve_nb_metadata_mask="{'kernelspec', ('language_info', 'name')}" \
 		notebooks/*.ipynb
 	$(BIN)/jupyter nbconvert --to notebook --inplace --coalesce-streams notebooks/*.ipynb
+
+# The peers have their own environment: the course needs one of them only. Leave the machine alone meanwhile.
+bench:
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/requirements.txt
+	benchmarks/.venv/bin/python -m benchmarks.run
 
 # The stamp is older than these two files when either has changed, and then pip runs again.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -29,11 +29,11 @@ DOCUMENTS = {
 }
 VERDICTS = {
     "right": "holds as it is printed",
-    "wrong": "does not hold under its condition, or under any if it names none",
-    "typo": "the meaning is clear and holds, the print does not",
+    "wrong": "fails under the condition it names; if it names none, under every one",
+    "typo": "a slip: the meaning is clear and holds, the print does not",
     "unstated": "holds only under a condition that the write-up leaves out",
     "measure": "about time: counting cannot settle it",
-    "missing": "promised, and not there",
+    "missing": "promised, and not in the copy we read",
 }
 COLUMNS = "id", "document", "statement", "printed", "holds", "verdict", "why"
 WIDTHS = {"id": 60, "statement": 150, "printed": 155, "holds": 195, "verdict": 75, "why": 145}  # in HTML, in pixels
@@ -173,8 +173,8 @@ class Claim:
         texts = []
         for condition, value in values.items():
             layers = getattr(self.holds[condition], "layers", ()) if isinstance(value, str) else ()
-            result = f" = {shown(evaluate(value, *layers[0]))}" if len(layers) == 1 else ""
-            texts.append(f"{condition}: {shown(value)}{result}")
+            gives = f" (gives {shown(evaluate(value, *layers[0]))})" if len(layers) == 1 else ""
+            texts.append(f"{condition}: {shown(value)}{gives}")
         return "; ".join(texts)
 
     def __repr__(self) -> str:
@@ -204,7 +204,8 @@ class ClaimTable:
         shared = {"verdict"} if len({row["verdict"] for row in self.rows}) == 1 else set()
         widths = {name: width for name, width in WIDTHS.items() if name not in shared}
         frame = self.to_pandas()[list(widths)]
-        frame = frame.replace({name: {"; ": ";\n"} for name in ("printed", "holds")}, regex=True)
+        breaks = {"; ": ";\n", " ([−+]) ": "\u00a0\\1\u00a0"}  # each condition on a line, no break inside a sum
+        frame = frame.replace({name: breaks for name in ("printed", "holds")}, regex=True)
         style = frame.style.hide(axis="index").format(escape="html")
         style = style.set_uuid(f"{crc32(repr(self).encode()):x}")  # the same table gives the same HTML
         total = sum(widths.values())

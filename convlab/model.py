@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
@@ -48,7 +49,9 @@ class _Tally:
     def __init__(self, modules: dict[str, nn.Module]):
         self.modules, self.params, self.owner = {}, {}, {}
         for name, module in modules.items():
-            layer = f".{name}".split(".parametrizations")[0][1:]  # weight_norm and its like belong to their layer
+            layer = name
+            if "parametrizations" in name:  # weight_norm and its like belong to their layer
+                layer = f".{name}".split(".parametrizations")[0][1:]
             self.modules.setdefault(layer, module)
             for param in module._parameters.values():
                 if param is not None and id(param) not in self.owner:  # a shared parameter counts once
@@ -65,9 +68,11 @@ class _Tally:
     def count(self, kind, weight, shape, macs, flops):
         """Add to the row of the running layer, or of the layer inside it that owns the weight."""
         name, owner = self.running[-1], self.owner.get(id(weight), "")
-        name = owner if owner.startswith(f"{name}." if name else "") else name
-        counts = self.rows.setdefault(name, {}).setdefault(kind, [(), 0, 0])
-        counts[:] = tuple(shape), counts[1] + macs, counts[2] + flops
+        if owner != name and owner.startswith(f"{name}." if name else ""):
+            name = owner
+        kinds = self.rows.setdefault(name, {})
+        _, more_macs, more_flops = kinds.get(kind, ((), 0, 0))
+        kinds[kind] = tuple(shape), macs + more_macs, flops + more_flops
 
     def label(self, name=None) -> str:
         """Return a layer's name with its class; of the running layer if no name is given."""
@@ -83,9 +88,12 @@ class _Tally:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
             out = self.outputs.get(name)
-            leaves = [out] if isinstance(out, Tensor) else tree_leaves(out)
-            out = next((tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor)), None)
-            for kind, (shape, macs, flops) in (counts or {type(self.modules[name]).__name__: (out, 0, 0)}).items():
+            if out is not None and not isinstance(out, Tensor):
+                out = next((leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)), None)
+            out = None if out is None else tuple(out.shape)
+            if not counts:
+                counts = {type(self.modules[name]).__name__: (out, 0, 0)}
+            for kind, (shape, macs, flops) in counts.items():
                 shape = out if out and len(counts) == 1 else shape  # as the layer returns it, not as it computes it
                 rows.append(LayerCost(name or root, kind, shape, params.pop(name, 0), macs, flops))
         rows += [LayerCost(name or root, "not called", None, count, 0, 0) for name, count in params.items()]
@@ -103,7 +111,7 @@ def _is_plain(x, other=None):
 
 
 def _numbers(value, axes):
-    return (value,) * axes if isinstance(value, int) else tuple(value) * (axes // len(value))
+    return (value,) * axes if isinstance(value, int) else value if len(value) == axes else tuple(value) * axes
 
 
 def _window_sizes(sizes, kernel, stride, padding, dilation):
@@ -112,20 +120,22 @@ def _window_sizes(sizes, kernel, stride, padding, dilation):
 
 
 def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    axes = weight.dim() - 2
-    if not _is_plain(x, weight) or x.dim() - axes not in (1, 2) or padding == "valid":
+    (filters, depth, *kernel), lead = weight.shape, tuple(x.shape)
+    axes = len(kernel)
+    if not _is_plain(x, weight) or len(lead) - axes not in (1, 2) or padding == "valid":
         return None
-    channels, filters, kernel, out = weight.shape[1] * groups, weight.shape[0], weight.shape[2:], x.shape[-axes:]
+    out, channels, lead = lead[-axes:], lead[-axes - 1], lead[: -axes - 1]
     stride = _numbers(stride, axes)
     if padding != "same":
         out = _window_sizes(out, kernel, stride, _numbers(padding, axes), _numbers(dilation, axes))
-    if x.shape[-axes - 1] != channels:
-        raise ValueError(f"an input with {x.shape[-axes - 1]} channels; wanted {channels}")
+    if channels != depth * groups:
+        raise ValueError(f"an input with {channels} channels; wanted {depth * groups}")
     if filters % groups or min(out) < 1 or (padding == "same" and max(stride) > 1):
         return None
-    shape = (*x.shape[: -axes - 1], filters, *out)
-    macs = prod(weight.shape[1:]) * prod(shape)
-    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, 2 * macs - prod(shape) * (bias is None))
+    shape = (*lead, filters, *out)
+    outputs = prod(shape)
+    macs = depth * prod(kernel) * outputs
+    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, 2 * macs - outputs * (bias is None))
     return torch.empty(shape, dtype=x.dtype, device="meta")
 
 
@@ -158,7 +168,8 @@ def _add_in_place(tally, x, y):
 def _broadcast(tally, x, y, *args, **kwargs):
     if args or kwargs or not _is_plain(x, y) or not (x.is_meta or y.is_meta):
         return None
-    return torch.empty(torch.broadcast_shapes(x.shape, y.shape), dtype=x.dtype, device="meta")
+    shape = x.shape if x.shape == y.shape else np.broadcast_shapes(x.shape, y.shape)  # torch's takes an import of 0.3 s
+    return torch.empty(shape, dtype=x.dtype, device="meta")
 
 
 def _pool(axes, tally, x, kernel_size, stride=None, padding=0, ceil_mode=False, *_, dilation=1, **options):
@@ -221,7 +232,7 @@ class _Functions(TorchFunctionMode):
             args, kwargs = on_meta((args, kwargs))
         elif IN_PLACE.fullmatch(name) or "out" in kwargs:  # on the model's own tensors: change a copy of them
             args, kwargs = tree_map_only(Tensor, Tensor.clone, (args, kwargs))
-        with self.operations:
+        with torch._C._AutoDispatchBelowAutograd(), self.operations:  # so that a linear layer arrives as one operation
             return function(*args, **kwargs)
 
 
@@ -253,8 +264,8 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, operation.overloadpacket.__name__.rstrip("_")
-        has_formula = name in LEFT_FACTOR or name in ("convolution", "_convolution")
-        if self.counts and not has_formula and operation._can_decompose():  # in inference mode only
+        has_formula = name in LEFT_FACTOR or name in ("convolution", "_convolution", "linear")
+        if self.counts and not has_formula and operation._can_decompose():
             with self:
                 return operation.decompose(*args, **kwargs)
         out = operation(*args, **kwargs)
@@ -264,6 +275,9 @@ class _Operations(TorchDispatchMode):
             at = LEFT_FACTOR[name]
             macs = out.numel() * args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
             self.tally.count("matmul", args[at + 1], out.shape, macs, 2 * macs - out.numel() * (at == 0))
+        elif name == "linear":
+            macs, bias = out.numel() * args[1].shape[1], args[2] if len(args) > 2 else None
+            self.tally.count("linear", args[1], out.shape, macs, 2 * macs - out.numel() * (bias is None))
         elif has_formula:
             self._convolution(*args, out=out)
         elif not (
@@ -303,6 +317,9 @@ def _named(model) -> dict[str, nn.Module]:
 
 def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
+    kinds, hidden = {*map(type, modules.values())}, (LazyModuleMixin, torch.jit.ScriptModule)
+    if not any(issubclass(kind, hidden) or kind.__name__ == "OptimizedModule" for kind in kinds):
+        return
     for name, module in modules.items():
         layer = f"{name or 'the model'} ({type(module).__name__})"
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
@@ -319,11 +336,13 @@ def _untouched(modules):
     held = []
     for module in modules:
         own = module.__dict__
-        is_torch = module.__module__.startswith("torch.nn.modules.")  # these keep nothing else from a run
-        values = (own["_parameters"], own["_buffers"]) if is_torch else own.values()
-        held += [own, *(value for value in values if isinstance(value, dict | list | set))]
+        if type(module).__module__.startswith("torch.nn.modules."):  # these keep nothing else from a run
+            held += (own, own["_parameters"], own["_buffers"])
+        else:
+            held += [own, *(value for value in own.values() if isinstance(value, dict | list | set))]
     saved = [value.copy() if value else () for value in held]
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+    python_state, numpy_random = random.getstate(), sys.modules.get("numpy.random")  # an import takes longer than a run
+    numpy_state = numpy_random and numpy_random.get_state()
     try:
         with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
             yield
@@ -333,7 +352,8 @@ def _untouched(modules):
                 value.clear()
                 value.extend(before) if isinstance(value, list) else value.update(before)
         random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        if numpy_random:
+            numpy_random.set_state(numpy_state)
 
 
 def _conv_layer(tally, conv, x):
@@ -435,6 +455,7 @@ def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inpu
         stack.enter_context(_layers_named(tally, real))
         if real:  # recurrent layers too; then everything passes the dispatch mode, ScriptModules included
             stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
+            stack.enter_context(torch._C._AutoDispatchBelowAutograd())
             stack.enter_context(operations)
         stack.enter_context(_Functions(tally, operations, real))
         try:

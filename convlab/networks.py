@@ -38,7 +38,7 @@ class Block(nn.Sequential):
         """Return the sum, or the channels of the shortcut and then the layers', after the ReLU if there is one."""
         y = x
         for name in self.row:
-            y = self.get_submodule(name)(y)
+            y = getattr(self, name)(y)
         x = x if self.shortcut is None else self.shortcut(x)
         y = torch.cat([x, y], dim=1) if self.concatenate else x + y
         return y if self.relu is None else self.relu(y)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from math import floor, prod
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,6 +26,9 @@ from convlab.networks import (
     vgg19,
     xception,
 )
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 NETWORKS = {  # name: builder, height and width of the image
     "AlexNet": (alexnet, 227),
@@ -92,7 +97,10 @@ BIASES = Convention(f"{STATISTICS.why}, and a bias in each convolution", batchno
 CONV1 = Convention("a guess: 55·48·96, with 48, the maps on one GPU, in place of a 55", lambda row: 55 * 48 * 96)
 SWAPPED = Convention("a misprint of 1.91: the column adds up to 99.29, and with 1.91 to 100.01")
 RESNET_50 = Convention("no reason found: cutting gives 3.8, but 7.5 and 11.2 for the 7.6 and 11.3 in the same row")
-AT_160 = Convention("no reason found: cut or without the linear layer it is 290, but either way 569 would be 568")
+AT_160 = Convention(
+    "the total at 224², times (160/224)², as if the linear layer shrank with the image",
+    lambda row: row.macs * (25 / 49 if row.kind == "linear" else 1),
+)
 UNKNOWN = Convention("no reason found")
 
 
@@ -209,3 +217,40 @@ PRINTED = (
     *published("Chollet 2017, table 3", "Xception", params="22,855,952"),
     *published("Keras 2 documentation", "Xception", params="22,910,480", params_by=STATISTICS),
 )
+
+
+def beside(paper: str, table: int) -> DataFrame:
+    """Return what a paper's table prints, beside our numbers.
+
+    Args:
+        paper: how its source begins, such as "Howard".
+        table: the number of the table.
+
+    Raises:
+        ValueError: nothing of such a table is in `PRINTED`.
+
+    >>> print(beside("Xie", table=1).loc["ResNet-50"].to_string(index=False))
+      quantity printed    unit          ours  rounds to it
+          MACs     4.1 billion 4,089,184,256          True
+    parameters    25.5 million    25,557,032         False
+    """
+    from pandas import DataFrame  # here, so that the numbers can be read without it
+
+    rows = [
+        row for row in PRINTED if row.source.startswith(paper) and re.search(rf" tables? .*\b{table}\b", row.source)
+    ]
+    if not rows:
+        sources = dict.fromkeys(row.source for row in PRINTED if " table" in row.source)
+        raise ValueError(f"paper={paper!r}, table={table!r}; wanted one of: {'; '.join(sources)}")
+    frame = DataFrame(
+        {
+            "layers": [row.layers for row in rows],
+            "quantity": [row.quantity for row in rows],
+            "printed": [row.value for row in rows],
+            "unit": [row.unit for row in rows],
+            "ours": [f"{row.ours:.4%}" if row.unit == "%" else f"{row.ours:,}" for row in rows],
+            "rounds to it": [row.agrees for row in rows],
+        },
+        index=[row.network for row in rows],
+    )
+    return frame.loc[:, (frame != "").any()]

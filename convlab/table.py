@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from convlab.cost import flop_count, mac_count, param_count
@@ -27,8 +26,7 @@ HEADINGS = {
 }
 
 
-@dataclass(frozen=True)
-class LayerCost:
+class LayerCost(NamedTuple):
     """What one layer costs: exact integers, for the whole batch.
 
     `params` counts parameters, `macs` multiplications with their accumulation, `flops` multiplications plus additions.
@@ -76,10 +74,11 @@ class CostTable:
         rows: the layers.
         note: what the table counts, shown below it.
         uncounted: the names of operations whose work is missing, shown below it.
+        group: what the rows are if they are no layers: the heading of their names.
     """
 
-    def __init__(self, rows: Iterable[LayerCost], note: str = "", uncounted: tuple[str, ...] = ()):
-        self.rows, self.note, self.uncounted = tuple(rows), note, uncounted
+    def __init__(self, rows: Iterable[LayerCost], note: str = "", uncounted: tuple[str, ...] = (), group: str = ""):
+        self.rows, self.note, self.uncounted, self.group = tuple(rows), note, uncounted, group
         if not self.rows:
             raise ValueError("a CostTable has no rows; wanted at least one LayerCost")
 
@@ -97,23 +96,24 @@ class CostTable:
     def grouped(self, by: str | Callable[[LayerCost], str] = "kind") -> CostTable:
         """Return a table with one row for each kind of layer, or for each value of another column or of a function.
 
-        A row is named after its group and has no output shape; its kind says how many layers it sums.
+        A row is named after its group and has no output shape; its kind is the number of layers it sums.
 
         Raises:
             ValueError: no such column.
 
         >>> table = chain_cost_table([ConvSpec(3, 8, 3), ConvSpec(8, 8, 3), ConvSpec(8, 4, 1)], (1, 3, 12, 12))
         >>> [(row.name, row.kind, row.params) for row in table.grouped().rows]
-        [('standard', '2 layers', 808), ('pointwise', '1 layer', 36)]
+        [('standard', '2', 808), ('pointwise', '1', 36)]
         """
-        columns = [field.name for field in fields(LayerCost)]
-        if not callable(by) and by not in columns:
-            raise ValueError(f"by={by!r} is no column; wanted a function of a row, or one of {', '.join(columns)}")
+        if not callable(by) and by not in LayerCost._fields:
+            columns = ", ".join(LayerCost._fields)
+            raise ValueError(f"by={by!r} is no column; wanted a function of a row, or one of {columns}")
         groups = {}
         for row in self.rows:
             groups.setdefault(str(by(row) if callable(by) else getattr(row, by)), []).append(row)
-        sizes = [(name, f"{len(rows)} layer{'s' * (len(rows) > 1)}", rows) for name, rows in groups.items()]
-        return CostTable((self._sum(*group) for group in sizes), self.note, self.uncounted)
+        sizes = [(name, f"{len(rows):,}", rows) for name, rows in groups.items()]
+        heading = "group" if callable(by) else HEADINGS[by]
+        return CostTable((self._sum(*group) for group in sizes), self.note, self.uncounted, heading)
 
     def to_pandas(self) -> DataFrame:
         """Return the rows, without the total, as a DataFrame; `share` is a layer's share of the MACs, 0 to 1."""
@@ -122,7 +122,7 @@ class CostTable:
     def _frame(self, rows) -> DataFrame:
         from pandas import DataFrame  # here, so that importing convlab stays fast
 
-        frame = DataFrame([astuple(row) for row in rows], columns=[field.name for field in fields(LayerCost)])
+        frame = DataFrame(rows, columns=LayerCost._fields)
         if self.total.flops >= 2**63:  # beyond pandas' integers: keep Python's, whose sums stay exact
             frame = frame.astype({name: object for name in ("params", "macs", "flops")})
         return frame.assign(share=[row.macs / (self.total.macs or 1) for row in rows])
@@ -135,7 +135,7 @@ class CostTable:
         frame["output_shape"] = [str(shape) if shape else "–" for shape in frame["output_shape"]]
         if not any(row.output_shape for row in self.rows):
             frame = frame.drop(columns="output_shape")
-        return frame.rename(columns=HEADINGS)
+        return frame.rename(columns=HEADINGS | ({"name": self.group, "kind": "layers"} if self.group else {}))
 
     def _below(self) -> list[str]:
         return [self.note] * bool(self.note) + [f"NOT COUNTED: {name}" for name in self.uncounted]
@@ -152,7 +152,7 @@ class CostTable:
         if below := self._below():
             style = style.set_caption("<br>".join(map(escape, below)))
         looks = {
-            "th, td": "text-align: right",
+            "th, td": "text-align: right; padding: 3px 5px",  # narrow, to fit beside a notebook's prompt
             "td": "white-space: nowrap",
             ".col0, .col1": "text-align: left",
             "caption": "caption-side: bottom; text-align: left",

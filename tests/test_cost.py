@@ -353,16 +353,3 @@ def test_item_bytes_is_a_positive_integer(count, value):
     given = f"{value} is too small" if number else f"{value!r} is a {type(value).__name__}"
     with raises(ValueError if number else TypeError, f"item_bytes={given}; wanted an integer of at least 1"):
         count(ConvSpec(3, 256, 5), (1, 3, 12, 12), value)
-
-
-def test_torch_counts_too_much_in_the_backward_pass_of_a_grouped_layer():
-    """Lesson 03 warns of it and counts g small layers instead; when this fails, torch is repaired: mend the lesson."""
-    counts = []
-    for layer in (torch.nn.Conv2d(12, 6, 3, groups=2), torch.nn.Conv2d(6, 3, 3)):
-        x = torch.zeros(1, layer.in_channels, 7, 9, requires_grad=True)
-        with FlopCounterMode(display=False) as counter:
-            layer(x).sum().backward()
-        counts.append(counter.get_total_flops() // 2)
-    grouped, one_of_two = counts
-    assert 2 * one_of_two == 3 * 11_340
-    assert grouped == 11_340 + 34_020

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import networks
 from convlab.networks import Block
-from convlab.printed import CUT, NETWORKS, NO_LINEAR, PRINTED, Convention, Printed, network_table
+from convlab.printed import CUT, NETWORKS, NO_LINEAR, PRINTED, Convention, Printed, beside, network_table
 
 SEPARABLE_BLOCK = "depthwise, depthwise_bn, depthwise_relu, pointwise, pointwise_bn, pointwise_relu"
 
@@ -58,7 +58,6 @@ def test_the_printed_numbers_that_no_count_explains_are_these():
         ("ResNet-50, stride in 1×1", "MACs", "3.8"),
         ("MobileNetV1", "MACs", "1.19"),
         ("MobileNetV1", "MACs", "575"),
-        ("MobileNetV1 at 160²", "MACs", "290"),
         ("ShuffleNetV1, g = 3", "MACs", "138"),
     }
     for row in PRINTED:
@@ -84,11 +83,24 @@ def test_no_cutting_and_no_rounding_gives_the_whole_row_of_the_ResNet_paper():
     assert [row.text(row.ours) for row in rows] == ["3.9", "7.6", "11.3"]
 
 
-def test_what_gives_290_at_160_does_not_give_569_at_224():
-    at_160, at_224 = printed("MobileNetV1 at 160²", "290"), printed("MobileNetV1", "569")
-    for row, text in ((at_160, "290"), (at_224, "568")):
+def test_one_rule_gives_the_four_numbers_of_table_7_and_two_others_do_not():
+    rows = [printed(name, value) for name, value in (("MobileNetV1", "569"), ("MobileNetV1 at 192²", "418"))]
+    rows += [printed(name, value) for name, value in (("MobileNetV1 at 160²", "290"), ("MobileNetV1 at 128²", "186"))]
+    total = rows[0].ours
+    assert [f"{total * (size / 224) ** 2 / 1e6:.0f}" for size in (224, 192, 160, 128)] == [row.value for row in rows]
+    assert rows[2].theirs == pytest.approx(total * (160 / 224) ** 2, rel=1e-12)
+    for row, text in ((rows[2], "290"), (rows[0], "568")):
         assert row.text(row.ours, cut=True) == text
         assert row.text(row.count(NO_LINEAR.of)) == text
+
+
+def test_a_table_is_found_beside_ours():
+    frame = beside("Howard", table=7)
+    assert list(frame.printed) == ["569", "4.2", "418", "4.2", "290", "4.2", "186", "4.2"]
+    assert list(frame["rounds to it"]) == [True] * 4 + [False] + [True] * 3
+    assert "layers" not in frame and list(beside("Howard", 2).layers[:2]) == ["pointwise", "pointwise"]
+    with pytest.raises(ValueError, match=r"paper='Howard', table=9; wanted one of: .*Howard et al. 2017, table 2;"):
+        beside("Howard", table=9)
 
 
 @pytest.mark.parametrize(("size", "millions"), [(224, 300), (192, 221), (160, 154), (128, 99), (96, 56)])

@@ -157,7 +157,7 @@ macs_behind = Exercise(
         Mistake("That is the printed number, doubled and with BatchNorm in it.", lambda printed, norm: printed),
         Mistake("That halves it. BatchNorm's operations are still in it.", lambda printed, norm: printed // 2),
         Mistake(
-            "That takes away 2 operations for each BatchNorm number. There were 4, doubled too: halve first.",
+            "That takes away 2 for each BatchNorm number in the end. thop counts 4, doubled too. Halve first.",
             lambda printed, norm: (printed - 4 * norm) // 2,
         ),
         Mistake("That takes BatchNorm's operations away, and keeps the double.", lambda p, norm: p - 8 * norm),
