@@ -33,6 +33,12 @@ from convlab.draw_grids import (
     wrong_cells,
 )
 from convlab.draw_networks import describe_cost_profile, draw_cost_profile
+from convlab.draw_timing import (
+    describe_roofline,
+    describe_time_against_macs,
+    draw_roofline,
+    draw_time_against_macs,
+)
 from convlab.picture import show
 
 __all__ = [
@@ -41,16 +47,20 @@ __all__ = [
     "describe_cost_bars",
     "describe_cost_profile",
     "describe_mask",
+    "describe_roofline",
     "describe_separable_share",
     "describe_shuffle",
+    "describe_time_against_macs",
     "describe_volumes",
     "describe_window",
     "describe_wiring",
     "draw_cost_bars",
     "draw_cost_profile",
     "draw_mask",
+    "draw_roofline",
     "draw_separable_share",
     "draw_shuffle",
+    "draw_time_against_macs",
     "draw_volumes",
     "draw_window",
     "draw_wiring",

@@ -18,6 +18,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
 from strategies import cases, layers, raises, torch_layer
+from test_draw_timing import LIVE, NOISY, PEAKS, THEN, THEN_ROWS
 
 from convlab import ConvSpec, CostTable, LayerCost, draw
 from convlab.draw import MaskPanel, WindowStep, show
@@ -106,6 +107,9 @@ FIGURES = {
     "saving": (draw.draw_separable_share, [(3, 5, 7)], {"saving": True}),
     "profile": (draw.draw_cost_profile, [("VGG-16", PROFILE)], {}),
     "profile, 2 networks": (draw.draw_cost_profile, [("VGG-16", PROFILE), ("net", PROFILE)], {"columns": 1}),
+    "roofline": (draw.draw_roofline, [(PEAKS, LIVE)], {}),
+    "roofline, recorded": (draw.draw_roofline, [([PEAKS, THEN], [*LIVE, *THEN_ROWS])], {}),
+    "times": (draw.draw_time_against_macs, [LIVE, [*LIVE, NOISY, *THEN_ROWS]], {"columns": 1}),
     "shuffle": (draw.draw_shuffle, [(8, 2), (12, 3)], {}),
     "shuffle, 3 in a row": (draw.draw_shuffle, [(6, 2), (6, 3), (6, 6)], {}),
 }

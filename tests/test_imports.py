@@ -17,12 +17,12 @@ FLOORS = [  # from the lowest to the highest
     {"shape"},
     {"cost"},
     {"table"},
-    {"reference", "modules", "model"},
+    {"reference", "modules", "model", "timed"},
     {"__init__"},
-    {"networks", "claim"},
+    {"networks", "claim", "timing"},
     {"printed", "ledger"},
     {"picture"},
-    {"draw_grids", "draw_channels", "draw_costs", "draw_networks"},
+    {"draw_grids", "draw_channels", "draw_costs", "draw_networks", "draw_timing"},
     {"draw"},
     {"exercise"},
     {"mistakes"},
@@ -129,7 +129,9 @@ def test_a_name_that_convlab_lacks_is_an_error():
         _ = convlab.conv_table
 
 
-@pytest.mark.parametrize("module", [*ARITHMETIC, "reference", "modules", "model", "networks", "ledger"])
+@pytest.mark.parametrize(
+    "module", [*ARITHMETIC, "reference", "modules", "model", "networks", "ledger", "timed", "timing"]
+)
 def test_every_public_name_has_a_docstring(module):
     found = importlib.import_module(f"convlab.{module}")
     for name, value in inspect.getmembers(found, lambda value: inspect.isfunction(value) or inspect.isclass(value)):

@@ -528,7 +528,9 @@ def test_html_has_the_same_texts_but_the_document(table):
     heading, *lines = Cells(table._repr_html_()).rows
     assert heading == list(WIDTHS) == [name for name in COLUMNS if name != "document"]
     for line, row in zip(lines, table.rows, strict=True):
-        shown = {name: text.replace(";\n", "; ").replace("\u00a0", " ") for name, text in zip(heading, line, strict=True)}
+        shown = {
+            name: text.replace(";\n", "; ").replace("\u00a0", " ") for name, text in zip(heading, line, strict=True)
+        }
         assert {"document": row["document"], **shown} == row
 
 
