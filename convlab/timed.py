@@ -1,7 +1,7 @@
 """What was timed: a function, a layer beside its exact counts, a machine; and files that keep such results.
 
 Only seconds are measured and stored. MACs and bytes are counted from the layers, also when a file is read. A result
-says where it is from: "live", measured in this session, or recorded, with the date and the processor.
+says where it is from: "live", measured in this run, or recorded, with the date and the processor.
 """
 
 from __future__ import annotations
