@@ -11,7 +11,6 @@ import warnings
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -204,13 +203,10 @@ def first_call() -> list[dict]:
 
 
 def machine() -> dict:
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    from convlab import timed
+
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "system": platform.system(),
-        "cpu": next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine()),
-        "cores": os.cpu_count(),
+        **timed.machine(),
         "torch_threads": torch.get_num_threads(),
         "memory_gib": round(MEMORY_GIB, 1),
         "load_average_at_start": round(os.getloadavg()[0], 2),
