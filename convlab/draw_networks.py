@@ -11,12 +11,11 @@ from convlab.picture import (
     INK,
     KERNEL,
     OUTPUT,
-    PAGE_INCHES,
     check_limit,
+    check_page_width,
     check_pair,
     drawing,
     given,
-    panel_inches,
     percent,
     tint,
     write,
@@ -74,8 +73,7 @@ def draw_cost_profile(network, ax: Axes | None = None) -> Axes:
     """
     name, shares = _shares(network)
     check_limit("rows", len(shares), MAX_BARS)
-    if panel_inches(ax) < PAGE_INCHES:
-        raise ValueError("a profile needs the width of the page; wanted one in a row, as with columns=1")
+    check_page_width(ax, "a profile")
     names, *columns = zip(*shares)
     most = [100 * max(column) for column in columns]
     room = 0.12 * sum(most)  # for the numbers at the ends of the bars

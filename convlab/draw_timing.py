@@ -19,13 +19,12 @@ from convlab.picture import (
     DASHES,
     INK,
     OUTPUT,
-    PAGE_INCHES,
     PAPER,
     check_limit,
+    check_page_width,
     check_pair,
     drawing,
     given,
-    panel_inches,
     percent,
 )
 from convlab.timed import LayerTiming, Peaks
@@ -70,8 +69,7 @@ def _limits(values):
 
 def _chart(ax, rows, x, y, lines):
     """Draw a point at x and y[0] with a bar from y[1] to y[2] for each row, and lines (function, dash, label)."""
-    if panel_inches(ax) < PAGE_INCHES:
-        raise ValueError("a chart of times needs the width of the page; wanted one in a row, as with columns=1")
+    check_page_width(ax, "a chart of times")
     sources = sorted({row.source for row in rows}, key=lambda source: (source != "live", source))
     room = INCHES - (0, 0.2 * (len(lines) + len(sources)) + 0.15)  # the legend is above all points
     xlim = left, right = _limits(x)

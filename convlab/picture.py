@@ -148,6 +148,12 @@ def panel_inches(ax) -> float:
     return ax.figure.get_figwidth() / (place.get_gridspec().ncols if place else 1)
 
 
+def check_page_width(ax, what):
+    """Raise a ValueError if a panel is too narrow for what is drawn in it."""
+    if panel_inches(ax) < PAGE_INCHES:
+        raise ValueError(f"{what} needs the width of the page; wanted one in a row, as with columns=1")
+
+
 def unit_inches(panel, width, height) -> float:
     """Return the size of a cell on a sheet of width × height units, in a panel so many inches wide."""
     return min(UNIT_INCHES, TALL_INCHES / height, (panel - 0.2) / width)
