@@ -74,6 +74,11 @@ class _Tally:
         _, more_macs, more_flops = kinds.get(kind, ((), 0, 0))
         kinds[kind] = tuple(shape), macs + more_macs, flops + more_flops
 
+    def count_sums(self, kind, weight, shape, products, added):
+        """Count output numbers of that shape, each a sum of so many products, and of one number more if `added`."""
+        outputs = prod(shape)
+        self.count(kind, weight, shape, products * outputs, (2 * products - 1 + added) * outputs)
+
     def label(self, name=None) -> str:
         """Return a layer's name with its class; of the running layer if no name is given."""
         name = self.running[-1] if name is None else name
@@ -133,9 +138,7 @@ def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, g
     if filters % groups or min(out) < 1 or (padding == "same" and max(stride) > 1):
         return None
     shape = (*lead, filters, *out)
-    outputs = prod(shape)
-    macs = depth * prod(kernel) * outputs
-    tally.count(conv_kind(channels, groups, kernel), weight, shape, macs, 2 * macs - outputs * (bias is None))
+    tally.count_sums(conv_kind(channels, groups, kernel), weight, shape, depth * prod(kernel), bias is not None)
     return torch.empty(shape, dtype=x.dtype, device="meta")
 
 
@@ -143,8 +146,7 @@ def _linear(tally, x, weight, bias=None):
     if not _is_plain(x, weight) or weight.dim() != 2 or x.dim() < 1 or x.shape[-1] != weight.shape[1]:
         return None
     shape = (*x.shape[:-1], weight.shape[0])
-    macs = weight.shape[1] * prod(shape)
-    tally.count("linear", weight, shape, macs, 2 * macs - prod(shape) * (bias is None))
+    tally.count_sums("linear", weight, shape, weight.shape[1], bias is not None)
     return torch.empty(shape, dtype=x.dtype, device="meta")
 
 
@@ -273,11 +275,11 @@ class _Operations(TorchDispatchMode):
             return out
         if name in LEFT_FACTOR:
             at = LEFT_FACTOR[name]
-            macs = out.numel() * args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
-            self.tally.count("matmul", args[at + 1], out.shape, macs, 2 * macs - out.numel() * (at == 0))
+            products = args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
+            self.tally.count_sums("matmul", args[at + 1], out.shape, products, at == 1)
         elif name == "linear":
-            macs, bias = out.numel() * args[1].shape[1], args[2] if len(args) > 2 else None
-            self.tally.count("linear", args[1], out.shape, macs, 2 * macs - out.numel() * (bias is None))
+            _, weight, bias = (*args, None)[:3]
+            self.tally.count_sums("linear", weight, out.shape, weight.shape[1], bias is not None)
         elif has_formula:
             self._convolution(*args, out=out)
         elif not (
@@ -290,14 +292,16 @@ class _Operations(TorchDispatchMode):
         return out
 
     def _convolution(self, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
-        kind, macs, sums = "transposed", x.numel() * prod(weight.shape[1:]), out.numel()
-        if transposed:  # sums: the places that receive a product, before padding cuts the border off
-            sums = x.shape[0] * weight.shape[1] * groups
-            for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
-                sums *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
-        else:
-            kind, macs = conv_kind(x.shape[1], groups, weight.shape[2:]), out.numel() * prod(weight.shape[1:])
-        self.tally.count(kind, weight, out.shape, macs, 2 * macs - sums + out.numel() * (bias is not None))
+        if not transposed:
+            kind, products = conv_kind(x.shape[1], groups, weight.shape[2:]), prod(weight.shape[1:])
+            self.tally.count_sums(kind, weight, out.shape, products, bias is not None)
+            return
+        macs = x.numel() * prod(weight.shape[1:])
+        sums = x.shape[0] * weight.shape[1] * groups  # places that receive a product, before padding cuts the border
+        for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
+            sums *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
+        flops = 2 * macs - sums + out.numel() * (bias is not None)
+        self.tally.count("transposed", weight, out.shape, macs, flops)
 
 
 # The run.
