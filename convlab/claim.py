@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
+from convlab.table import styled
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -206,12 +206,10 @@ class ClaimTable:
         frame = self.to_pandas()[list(widths)]
         breaks = {"; ": ";\n", " ([−+]) ": "\u00a0\\1\u00a0"}  # each condition on a line, no break inside a sum
         frame = frame.replace({name: breaks for name in ("printed", "holds")}, regex=True)
-        style = frame.style.hide(axis="index").format(escape="html")
-        style = style.set_uuid(f"{crc32(repr(self).encode()):x}")  # the same table gives the same HTML
         total = sum(widths.values())
         rules = {
             "": f"table-layout: fixed; width: 100%; max-width: {total}px",
             "th, td": "text-align: left; vertical-align: top; white-space: pre-line; overflow-wrap: anywhere",
             **{f".col{n}": f"width: {width / total:.2%}" for n, width in enumerate(widths.values())},
         }
-        return style.set_table_styles([{"selector": where, "props": props} for where, props in rules.items()]).to_html()
+        return styled(frame, rules, repr(self)).to_html()

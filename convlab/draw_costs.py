@@ -11,7 +11,6 @@ from textwrap import fill
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
-from convlab.cost import mac_count
 from convlab.picture import (
     DASHES,
     INK,
@@ -32,8 +31,8 @@ from convlab.picture import (
     tint,
     write,
 )
-from convlab.spec import ConvSpec, exact_int
-from convlab.table import chain_cost_table, named_layers
+from convlab.spec import exact_int
+from convlab.table import chain_cost_table, named_layers, separable_share
 
 FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
 
@@ -174,21 +173,6 @@ def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs", log: bool 
     ax.set_box_aspect(0.08 + 0.085 * len(costs))
     ax.set_title(_cost_title(costs, unit), loc="left")
     return ax
-
-
-def separable_share(kernel_size: int, out_channels: int) -> float:
-    """Return the MACs of a separable layer as a share of the standard layer's: 1/M + 1/K².
-
-    The share depends neither on the input channels nor on the image, so any will do.
-
-    >>> round(separable_share(5, 256), 4)  # 1/256 + 1/25
-    0.0439
-
-    Source: Howard et al. 2017 (MobileNets), section 3.1.
-    """
-    options = {"in_channels": 3, "out_channels": out_channels, "kernel_size": kernel_size, "padding": "same"}
-    shape = (1, 3, 32, 32)
-    return chain_cost_table(ConvSpec.separable(**options), shape).total.macs / mac_count(ConvSpec(**options), shape)
 
 
 def _separable_title(saving):

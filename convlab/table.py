@@ -14,6 +14,7 @@ from convlab.spec import ConvSpec
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from pandas.io.formats.style import Styler
 
 HEADINGS = {
     "name": "layer",
@@ -65,6 +66,12 @@ def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
     kind = conv_kind(spec.in_channels, spec.groups, spec.kernel_size)
     alone = tuple(input_shape[2:]) == (1, 1) == output_shape(spec, input_shape)[2:]
     return "linear" if kind == "pointwise" and alone else kind
+
+
+def styled(frame: DataFrame, looks: dict[str, str], text: str) -> Styler:
+    """Return a DataFrame without index, escaped, with CSS rules; a table of the same text has the same HTML."""
+    style = frame.style.hide(axis="index").format(escape="html").set_uuid(f"{crc32(text.encode()):x}")
+    return style.set_table_styles([{"selector": where, "props": props} for where, props in looks.items()])
 
 
 class CostTable:
@@ -146,18 +153,15 @@ class CostTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        style = self._display_frame().style.hide(axis="index")
-        style = style.set_uuid(f"{crc32(str(self).encode()):x}")  # the same table gives the same HTML
-        style = style.format(escape="html")
-        if below := self._below():
-            style = style.set_caption("<br>".join(map(escape, below)))
         looks = {
             "th, td": "text-align: right; padding: 3px 5px",  # narrow, to fit beside a notebook's prompt
             "td": "white-space: nowrap",
             ".col0, .col1": "text-align: left",
             "caption": "caption-side: bottom; text-align: left",
         }
-        style = style.set_table_styles([{"selector": where, "props": props} for where, props in looks.items()])
+        style = styled(self._display_frame(), looks, str(self))
+        if below := self._below():
+            style = style.set_caption("<br>".join(map(escape, below)))
         return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
 
 
@@ -209,3 +213,19 @@ def chain_cost_table(layers, input_shape: Shape) -> CostTable:
         rows.append(LayerCost(name, kind, out, param_count(spec), mac_count(spec, shape), flop_count(spec, shape)))
         shape = out
     return CostTable(rows)
+
+
+def separable_share(kernel_size: int, out_channels: int, multiplier: int = 1) -> float:
+    """Return the MACs of a separable layer as a share of the standard layer's: m·(1/M + 1/K²).
+
+    The share depends neither on the input channels nor on the image, so any will do.
+
+    >>> round(separable_share(5, 256), 4)  # 1/256 + 1/25
+    0.0439
+
+    Source: Howard et al. 2017 (MobileNets), section 3.1.
+    """
+    options = {"in_channels": 3, "out_channels": out_channels, "kernel_size": kernel_size, "padding": "same"}
+    shape = (1, 3, 32, 32)
+    separable = chain_cost_table(ConvSpec.separable(**options, multiplier=multiplier), shape)
+    return separable.total.macs / mac_count(ConvSpec(**options), shape)
