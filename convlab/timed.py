@@ -1,19 +1,12 @@
-"""What was timed: a function, a layer beside its exact counts, a machine; and files that keep such results.
+"""What was timed: a function, a layer beside its exact counts, a machine.
 
-Only seconds are measured and stored. MACs and bytes are counted from the layers, also when a file is read. A result
-says where it is from: "live", measured in this run, or recorded, with the date and the processor.
+Only seconds are measured. MACs and bytes are counted from the layers. A result says where it is from: "live",
+measured in this run, or recorded, with the date and the processor.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -102,8 +95,12 @@ class Timing:
 class LayerTiming:
     """The time of one layer, or of a chain of them, with the counts for the batch that was timed.
 
+    A timing with gradient is one of forward and backward. The backward pass makes two more products of the same size,
+    the gradients of the input and of the weights; each of the three reads two of input, weights and output and writes
+    the third. So MACs and bytes are three times those of the forward alone.
+
     Raises: what `cost_table` raises if the timed input does not fit the layers.
-        ValueError: a timing with gradient, whose backward is not counted here, or of an input that was not seen.
+        ValueError: a timing of an input that was not seen.
     """
 
     layers: tuple[ConvSpec, ...]
@@ -111,9 +108,14 @@ class LayerTiming:
 
     def __post_init__(self):
         object.__setattr__(self, "layers", as_specs(self.layers))
-        if self.timing.grad or not self.timing.input_shape:
-            raise ValueError(f"{self.timing!r}; wanted the forward alone, timed as (module, input), without gradient")
+        if not self.timing.input_shape:
+            raise ValueError(f"{self.timing!r}; wanted a layer timed as (module, input)")
         _ = self.cost  # raises where the layers do not fit
+
+    @property
+    def products(self) -> int:
+        """How many products of the layer's size one call makes: 1 forward, 3 with the backward pass."""
+        return 3 if self.timing.grad else 1
 
     @property
     def source(self) -> str:
@@ -122,20 +124,21 @@ class LayerTiming:
 
     @property
     def cost(self) -> CostTable:
-        """The exact costs, layer by layer."""
+        """The exact costs of the forward, layer by layer."""
         return chain_cost_table(self.layers, self.timing.input_shape)
 
     @property
     def macs(self) -> int:
         """The exact MACs of one call."""
-        return self.cost.total.macs
+        return self.products * self.cost.total.macs
 
     @property
     def bytes_moved(self) -> int:
-        """The bytes of each layer's input, parameters and output, if every byte moves once."""
+        """The bytes of each layer's input, parameters and output, if every byte moves once in each product."""
         shapes = [self.timing.input_shape, *(row.output_shape for row in self.cost.rows)]
         item_bytes = np.dtype(self.timing.dtype.replace("bfloat", "float")).itemsize
-        return sum(memory_bytes(spec, shape, item_bytes).total_bytes for spec, shape in zip(self.layers, shapes))
+        once = sum(memory_bytes(spec, shape, item_bytes).total_bytes for spec, shape in zip(self.layers, shapes))
+        return self.products * once
 
     @property
     def macs_per_second(self) -> float:
@@ -167,46 +170,3 @@ class Peaks:
     def roof(self, macs_per_byte: float) -> float:
         """Return the smaller limit in MACs per second (Williams et al. 2009, section 3, with MACs for FLOPs)."""
         return min(self.macs_per_second, self.bytes_per_second * macs_per_byte)
-
-
-def machine() -> dict:
-    """Return what kind of machine this is, without its name, and the versions that times depend on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "system": platform.system(),
-        "cpu": names[0] if names else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": {"python": platform.python_version(), "torch": version("torch")},
-    }
-
-
-def record(path: str | Path, rows: Iterable[Timing | LayerTiming | Peaks]) -> None:
-    """Write live results to a JSON file, one a line, with the machine and the date.
-
-    Raises:
-        ValueError: a row that is not live: it may be another machine's.
-    """
-    lines = []
-    for row in rows:
-        if row.source != "live":
-            raise ValueError(f"{row!r} is not live; wanted results that were measured here")
-        lines.append(json.dumps({"kind": type(row).__name__, **asdict(row)}))
-    text = '{"machine": ' + json.dumps(machine()) + ',\n"rows": [\n' + ",\n".join(lines) + "\n]}\n"
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
-
-
-def load(path: str | Path) -> list[Timing | LayerTiming | Peaks]:
-    """Return the results that `record` wrote, in its order; the source of each says when and where."""
-    data = json.loads(Path(path).read_text(encoding="utf-8"))
-    source = "recorded, {date}, {cpu}, {cores} cores".format(**data["machine"])
-    return [_restored(row.pop("kind"), row, source) for row in data["rows"]]
-
-
-def _restored(kind, row, source):
-    if kind == "LayerTiming":
-        return LayerTiming([ConvSpec(**spec) for spec in row["layers"]], _restored("Timing", row["timing"], source))
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return {"Timing": Timing, "Peaks": Peaks}[kind](**fields | {"source": source})

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, product
 from math import ceil
 from time import perf_counter
 
@@ -130,49 +131,91 @@ def median_seconds(f: Callable, *args, label: str | None = None, **options) -> T
     return compare({label: (f, *args)}, **options)[label]
 
 
-def time_layers(
+def time_conditions(
     layers: Mapping[str, tuple[ConvSpec | Iterable, Shape]],
     *,
-    channels_last: bool = False,
+    threads: Iterable[int] = (1,),
+    channels_last: Iterable[bool] = (False,),
+    backward: Iterable[bool] = (False,),
     device: str | None = None,
     **options,
-) -> dict[str, LayerTiming]:
-    """Time the forward of layers in turns, each on a random float32 input.
+) -> list[LayerTiming]:
+    """Time layers under all combinations of conditions, in turns in one run, each on a random float32 input.
 
     Args:
         layers: label → (a ConvSpec or a list of them, input shape).
+        threads: torch's threads while a layer runs.
         channels_last: whether the numbers of one position lie side by side in memory, for all its channels.
+        backward: False for the forward alone; True for forward and backward, to the input and to the weights.
         device: where the layers run; the CPU if left out.
-        options: `repeats`, `spread`, `max_seconds` and `threads` of `compare`.
+        options: `repeats`, `spread` and `max_seconds` of `compare`.
 
     Raises: what `cost_table` and `compare` raise.
         ValueError: a device that this machine has not, or that torch does not know.
+
+    >>> layer = ConvSpec(3, 8, 3, bias=False), (1, 3, 6, 7)
+    >>> rows = time_conditions({"layer": layer}, backward=(False, True), repeats=4, max_seconds=0)
+    >>> [row.macs for row in rows]  # 27 * 8 * 4 * 5, and three times as many
+    [4320, 12960]
+    """
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    jobs, specs = {}, {label: as_specs(chain) for label, (chain, _) in layers.items()}
+    for is_last, is_backward, (label, (_, input_shape)) in product(channels_last, backward, layers.items()):
+        chain_cost_table(specs[label], input_shape)  # refuses by name what does not fit
+        form = torch.channels_last if is_last else torch.contiguous_format
+        module = nn.Sequential(*map(to_module, specs[label])).to(device=device, memory_format=form)
+        x = torch.rand(input_shape, device=device).contiguous(memory_format=form)
+        job = (module, x)
+        if is_backward:
+            x.requires_grad_()
+            job = (_forward_backward, x, module, torch.ones_like(module(x)))
+        jobs |= {(label, many, is_last, is_backward): job for many in threads}
+    timings = compare(
+        {" ".join(map(str, key)): job for key, job in jobs.items()},
+        threads={" ".join(map(str, key)): key[1] for key in jobs},
+        grad={" ".join(map(str, key)): key[3] for key in jobs},
+        **options,
+    )
+    return [LayerTiming(specs[key[0]], replace(t, label=key[0])) for key, t in zip(jobs, timings.values())]
+
+
+def _forward_backward(x, module, gradient):
+    """Run a module forward and backward, to its input and its weights."""
+    torch.autograd.grad(module(x), [x, *module.parameters()], gradient)
+
+
+def time_layers(
+    layers: Mapping[str, tuple[ConvSpec | Iterable, Shape]],
+    *,
+    threads: int = 1,
+    channels_last: bool = False,
+    backward: bool = False,
+    **options,
+) -> dict[str, LayerTiming]:
+    """Time layers under one condition, with the arguments and errors of `time_conditions`.
 
     >>> layers = {"separable": (ConvSpec.separable(3, 8, 3, bias=False), (1, 3, 6, 7))}
     >>> row = time_layers(layers, repeats=4, max_seconds=0)["separable"]
     >>> row.macs, row.bytes_moved  # (27 + 24) * 4 * 5; 4 * (126 + 27 + 60 + 60 + 24 + 160)
     (1020, 1828)
     """
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from None
-    jobs, form = {}, torch.channels_last if channels_last else torch.contiguous_format
-    for label, (chain, input_shape) in layers.items():
-        chain_cost_table(as_specs(chain), input_shape)  # refuses by name what does not fit
-        module = nn.Sequential(*map(to_module, as_specs(chain))).to(device=device, memory_format=form)
-        jobs[label] = module, torch.rand(input_shape, device=device).contiguous(memory_format=form)
-    return {label: LayerTiming(layers[label][0], timing) for label, timing in compare(jobs, **options).items()}
+    rows = time_conditions(layers, threads=[threads], channels_last=[channels_last], backward=[backward], **options)
+    return {row.timing.label: row for row in rows}
 
 
-def machine_peaks(threads: int = 1) -> Peaks:
-    """Measure, now and on this CPU, the rate of a large float32 matrix product and of a large copy; best of 9 rounds.
+def machine_peaks(threads: int = 1, device: str | None = None) -> Peaks:
+    """Measure, now, the rate of a large float32 matrix product and of a large copy; best of 9 rounds.
 
-    The product takes 1024³ MACs. The copy of 140 MB moves 280 MB, counted as read once and written once. A cache
-    above 280 MB would be measured in place of the memory. A layer whose data stay in a cache can lie above the roof.
+    The product takes 1024³ MACs on a CPU, 4096³ elsewhere. The copy of 140 MB moves 280 MB, counted as read once and
+    written once. A cache above 280 MB would be measured in place of the memory. A layer whose data stay in a cache
+    can lie above the roof.
     """
-    source, target = torch.ones(2, COPY_BYTES // 4)  # written, so that the memory is really there
-    jobs = {"product": (torch.mm, *torch.rand(2, MATRIX_SIZE, MATRIX_SIZE)), "copy": (target.copy_, source)}
-    product, copy = compare(jobs, repeats=9, max_seconds=0, threads=threads).values()
-    rates = MATRIX_SIZE**3 / min(product.seconds), 2 * COPY_BYTES / min(copy.seconds)
+    size = MATRIX_SIZE * (1 if torch.empty(0, device=device).device.type == "cpu" else 4)
+    source, target = torch.ones(2, COPY_BYTES // 4, device=device)  # written, so that the memory is really there
+    jobs = {"product": (torch.mm, *torch.rand(2, size, size, device=device)), "copy": (target.copy_, source)}
+    matrix, copy = compare(jobs, repeats=9, max_seconds=0, threads=threads).values()
+    rates = size**3 / min(matrix.seconds), 2 * COPY_BYTES / min(copy.seconds)
     return Peaks(*rates, threads, copy.torch_version, copy.measured_at)

@@ -1,0 +1,70 @@
+"""What a network learned: its accuracy in several runs, beside what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Difference(NamedTuple):
+    """How much more accurate one network is than another, in percentage points: mean and 95 % interval of the mean."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval leaves out zero: the runs show which of the two is more accurate."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} points ({self.low:+.2f} to {self.high:+.2f})"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The accuracies of one network, trained anew from each seed, and its costs for one image.
+
+    A seed fixes the images held out, the first weights and the order of training. An accuracy is the share of the
+    held-out images that are classified right: 0.98 is 98 %.
+    """
+
+    label: str
+    params: int
+    macs: int
+    seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    epochs: int
+    torch_version: str
+    source: str = "live"
+
+    @property
+    def mean(self) -> float:
+        """The mean of the accuracies."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of one run, estimated from these; not a number for one run alone."""
+        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else float("nan")
+
+    def difference(self, other: Trained) -> Difference:
+        """Return how much more accurate this is than `other`, seed by seed (Student's t, as scipy's `ttest_rel`).
+
+        Raises:
+            ValueError: the two were not trained from the same seeds, two at least, on the same machine.
+        """
+        from scipy.stats import ttest_rel  # half a second; only who compares waits for it
+
+        if (self.seeds, self.source) != (other.seeds, other.source) or len(self.seeds) < 2:
+            raise ValueError(
+                f"{self.label!r} has seeds {self.seeds}, {self.source}, and {other.label!r} {other.seeds}, "
+                f"{other.source}; wanted the same for both, and two seeds at least"
+            )
+        test = ttest_rel(self.accuracies, other.accuracies)
+        low, high = test.confidence_interval(0.95)
+        points = 100 * np.array([np.mean(np.subtract(self.accuracies, other.accuracies)), low, high])
+        return Difference(*points.tolist())
