@@ -173,13 +173,18 @@ def time_conditions(
             x.requires_grad_()
             job = (_forward_backward, x, module, torch.ones_like(module(x)))
         jobs |= {(label, many, is_last, is_backward): job for many in threads}
+    names = {
+        (label, many, is_last, is_backward): f"{label}, {many} thread{'s' * (many != 1)}, "
+        f"{'channels_last' if is_last else 'contiguous'}, forward{' and backward' * is_backward}"
+        for label, many, is_last, is_backward in jobs
+    }
     timings = compare(
-        {" ".join(map(str, key)): job for key, job in jobs.items()},
-        threads={" ".join(map(str, key)): key[1] for key in jobs},
-        grad={" ".join(map(str, key)): key[3] for key in jobs},
+        {names[key]: job for key, job in jobs.items()},
+        threads={name: key[1] for key, name in names.items()},
+        grad={name: key[3] for key, name in names.items()},
         **options,
     )
-    return [LayerTiming(specs[key[0]], replace(t, label=key[0])) for key, t in zip(jobs, timings.values())]
+    return [LayerTiming(specs[key[0]], replace(timings[name], label=key[0])) for key, name in names.items()]
 
 
 def _forward_backward(x, module, gradient):

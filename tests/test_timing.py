@@ -1,9 +1,7 @@
-"""What a timing says of itself, how jobs are run, how results are kept; no test depends on the speed of a machine."""
+"""What a timing says of itself and how jobs are run; no test depends on the speed of a machine."""
 
-import json
-import platform
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, product
 from time import perf_counter, sleep
 
 import pytest
@@ -16,9 +14,9 @@ from torch.utils.benchmark import Measurement, TaskSpec
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from convlab import ConvSpec, timed, timing
-from convlab.timed import LayerTiming, Peaks, Ratio, Timing, load, record
-from convlab.timing import compare, machine_peaks, median_seconds, time_layers
+from convlab import ConvSpec, timing
+from convlab.timed import LayerTiming, Peaks, Ratio, Timing
+from convlab.timing import compare, machine_peaks, median_seconds, time_conditions, time_layers
 
 timing.WARM_UP_SECONDS = 0.005  # the tests need no warm machine
 QUICK = {"repeats": 4, "max_seconds": 0}
@@ -219,7 +217,6 @@ def test_a_short_run_shows_no_progress_and_a_long_one_after_two_seconds(monkeypa
         (lambda: time_layers({"a": (7, (1, 4, 5, 6))}), TypeError, "layers=7 is a int; wanted a list of ConvSpec"),
         (lambda: time_layers({}, device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of cpu"),
         (lambda: LayerTiming(ConvSpec(4, 3, 1), QUIET), ValueError, "layer 1: "),
-        (lambda: LayerTiming(SEPARABLE, replace(QUIET, grad=True)), ValueError, "wanted the forward alone"),
         (lambda: LayerTiming(SEPARABLE, replace(QUIET, input_shape=())), ValueError, "timed as (module, input)"),
     ],
 )
@@ -252,23 +249,69 @@ def test_a_layer_timing_counts_the_macs_and_bytes_that_torch_counts(case, kind):
     assert row.macs_per_byte == row.macs / row.bytes_moved
 
 
-def test_time_layers_times_the_layers_that_it_counts(monkeypatch):
-    layers = {"separable": (SEPARABLE, (2, 3, 8, 10)), "one": (ConvSpec(4, 6, 3, groups=2), (1, 4, 5, 7))}
-    jobs = {}
+def test_time_conditions_times_the_layers_that_it_counts_under_each_condition_in_one_run(monkeypatch):
+    grouped = ConvSpec(4, 6, 3, groups=2, bias=False)
+    layers, jobs = {"separable": (SEPARABLE, (2, 3, 8, 10)), "one": (grouped, (1, 4, 5, 7))}, {}
     monkeypatch.setattr(timing, "compare", lambda given, **options: jobs.update(given) or compare(given, **options))
-    for channels_last in (False, True):
-        rows = time_layers(layers, channels_last=channels_last, **QUICK)
-        assert [row.layers for row in rows.values()] == [SEPARABLE, (ConvSpec(4, 6, 3, groups=2),)]
-        for label, (module, x) in jobs.items():
-            result = rows[label].timing
-            assert tuple(x.shape) == result.input_shape == layers[label][1]
-            assert tuple(module(x).shape) == rows[label].cost.total.output_shape
-            assert sum(weight.numel() for weight in module.parameters()) == rows[label].cost.total.params
-            assert result.memory_format == ("channels_last" if channels_last else "contiguous")
-            weights = [weight for weight in module.parameters() if weight.dim() == 4 and min(weight.shape[1:]) > 1]
-            assert all(weight.is_contiguous() != channels_last for weight in weights)
-            assert (x.dtype, result.dtype, result.grad) == (torch.float32, "float32", False)
-        assert rows["one"].timing.measured_at == rows["separable"].timing.measured_at
+    rows = time_conditions(layers, threads=(1, 2), channels_last=(False, True), backward=(False, True), **QUICK)
+    assert len({row.timing.measured_at for row in rows}) == 1
+    seen = [(r.timing.label, r.timing.threads, r.timing.memory_format, r.timing.grad) for r in rows]
+    assert sorted(seen) == sorted(product(layers, (1, 2), ("contiguous", "channels_last"), (False, True)))
+    for name, row in zip(jobs, rows, strict=True):
+        label, threads, form, direction = name.split(", ")
+        assert (label, f"{row.timing.threads} thread{'s' * (row.timing.threads > 1)}", form) == (
+            *(row.timing.label, threads, row.timing.memory_format),
+        )
+        assert direction == ("forward and backward" if row.timing.grad else "forward")
+        assert row.layers == (SEPARABLE if label == "separable" else (grouped,))
+        x = next(part for part in jobs[name] if isinstance(part, torch.Tensor))
+        module = next(part for part in jobs[name] if isinstance(part, nn.Module))
+        assert tuple(x.shape) == row.timing.input_shape == layers[label][1]
+        assert (x.dtype, row.timing.dtype, x.requires_grad) == (torch.float32, "float32", row.timing.grad)
+        assert tuple(module(x).shape) == row.cost.total.output_shape
+        assert sum(weight.numel() for weight in module.parameters()) == row.cost.total.params
+        weights = [weight for weight in module.parameters() if weight.dim() == 4 and min(weight.shape[1:]) > 1]
+        assert all(weight.is_contiguous() == (form == "contiguous") for weight in weights)
+
+
+def test_a_backward_takes_two_more_products_and_gives_every_gradient(monkeypatch):
+    jobs, layer = {}, (ConvSpec(3, 8, (3, 2), stride=(2, 1), padding=1), (2, 3, 8, 10))  # no groups: see lesson 03
+    monkeypatch.setattr(timing, "compare", lambda given, **options: jobs.update(given) or compare(given, **options))
+    forward, both = time_conditions({"a": layer}, backward=(False, True), **QUICK)
+    # torch's counter cannot look into autograd.grad; y.backward makes the same products
+    monkeypatch.setattr(torch.autograd, "grad", lambda y, inputs, gradient: y.backward(gradient))
+    for row, (step, *args) in zip((forward, both), jobs.values(), strict=True):
+        with FlopCounterMode(display=False) as counter:
+            step(*args)
+        assert counter.get_total_flops() == 2 * row.macs
+    assert (both.macs, both.bytes_moved) == (3 * forward.macs, 3 * forward.bytes_moved)
+    monkeypatch.setattr(torch.autograd, "grad", lambda y, inputs, gradient: given.append((y, inputs, gradient)))
+    given, (step, x, module, _) = [], jobs["a, 1 thread, contiguous, forward and backward"]
+    step(x, module, torch.ones(2, 8, 4, 11))
+    assert [tuple(t.shape) for t in given[0][1]] == [(2, 3, 8, 10), (8, 3, 3, 2), (8,)]
+    assert given[0][0].shape == given[0][2].shape
+
+
+def test_time_layers_is_time_conditions_with_one_condition(monkeypatch):
+    layers, settings = (
+        {"separable": (SEPARABLE, (2, 3, 8, 10))},
+        {"threads": 2, "channels_last": True, "backward": True},
+    )
+    row = time_layers(layers, **settings, **QUICK)["separable"]
+    found = row.timing
+    assert (found.label, found.threads, found.memory_format, found.grad) == ("separable", 2, "channels_last", True)
+
+
+def test_an_error_names_the_layer_and_the_condition(monkeypatch):
+    monkeypatch.setattr(timing, "to_module", lambda spec: Own())
+
+    class Own(nn.Module):
+        def forward(self, x):
+            raise KeyError("lost")
+
+    with pytest.raises(KeyError, match="lost") as caught:
+        time_layers({"a": (ConvSpec(3, 4, 2), (1, 3, 5, 6))}, **QUICK)
+    assert caught.value.__notes__ == ["raised while 'a, 1 thread, contiguous, forward' was timed"]
 
 
 def test_machine_peaks_takes_the_best_round_and_counts_the_copy_as_read_and_written(monkeypatch):
@@ -289,54 +332,3 @@ def test_machine_peaks_takes_the_best_round_and_counts_the_copy_as_read_and_writ
 def test_the_roof_is_the_smaller_of_the_two_limits():
     peaks = Peaks(100.0, 20.0, 1, "2.13.0", "now")
     assert [peaks.roof(intensity) for intensity in (0.5, 5, 7)] == [10, 100, 100]
-
-
-def rows_to_record():
-    square = ConvSpec(3, 6, (3, 2), stride=(1, 2), padding=(1, 0), groups=3, bias=False)
-    return [
-        QUIET,
-        LayerTiming(SEPARABLE, QUIET),
-        LayerTiming(square, replace(QUIET, label="größer", threads=2)),
-        Peaks(1e11, 3.3e10, 2, "2.13.0", "now"),
-    ]
-
-
-def test_load_returns_what_was_recorded_and_says_when_and_where(tmp_path, monkeypatch):
-    here = {**timed.machine(), "date": "2026-01-02", "cpu": "Some CPU", "cores": 6}
-    monkeypatch.setattr(timed, "machine", lambda: here)
-    path, source = tmp_path / "times.json", "recorded, 2026-01-02, Some CPU, 6 cores"
-    record(path, rows_to_record())
-    one, chain, layer, peaks = rows_to_record()
-    assert load(path) == [
-        replace(one, source=source),
-        LayerTiming(chain.layers, replace(one, source=source)),
-        LayerTiming(layer.layers, replace(layer.timing, source=source)),
-        replace(peaks, source=source),
-    ]
-    assert [row.source for row in load(path)] == [source] * 4
-    text = path.read_text(encoding="utf-8")
-    assert json.loads(text)["machine"] == here
-    assert len(text.splitlines()) == 2 + 4 + 1  # one row a line
-    assert "macs" not in text.replace("macs_per_second", "") and "bytes_moved" not in text
-
-
-def test_record_refuses_what_is_not_live(tmp_path):
-    record(tmp_path / "a.json", rows_to_record())
-    for row in load(tmp_path / "a.json"):
-        with raises(ValueError, "is not live; wanted results that were measured here"):
-            record(tmp_path / "b.json", [*rows_to_record(), row])
-    assert not (tmp_path / "b.json").exists()
-
-
-def test_the_machine_is_described_without_its_name(monkeypatch, tmp_path):
-    found = timed.machine()
-    assert list(found) == ["date", "system", "cpu", "cores", "versions"]
-    assert found["cpu"] and found["versions"] == {"python": platform.python_version(), "torch": torch.__version__}
-    info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(timed, "Path", lambda path: info)
-    monkeypatch.setattr(platform, "processor", lambda: "")
-    assert timed.machine()["cpu"] == platform.machine()
-    monkeypatch.setattr(platform, "processor", lambda: "arm")
-    assert timed.machine()["cpu"] == "arm"
-    info.write_text("processor\t: 0\nmodel name\t: A CPU: 2 GHz\nflags\t: sse\n")
-    assert timed.machine()["cpu"] == "A CPU: 2 GHz"
