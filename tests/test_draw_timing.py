@@ -13,8 +13,8 @@ from strategies import raises
 from test_timing import timed_for
 
 from convlab import ConvSpec
+from convlab.chart import MAX_POINTS
 from convlab.draw import describe_roofline, describe_time_against_macs, draw_roofline, draw_time_against_macs, show
-from convlab.draw_timing import MAX_POINTS
 from convlab.timed import LayerTiming, Peaks
 
 LAYERS = {  # on 2 images of 3 channels, 8 × 10: bytes of float32 moved and MACs, by hand below

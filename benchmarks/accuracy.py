@@ -1,0 +1,34 @@
+"""Train the networks of lesson 09 at full length and record them: `python -m benchmarks.accuracy`, about 10 minutes.
+
+From the repository's root, on a machine that has nothing else to do: the time of a training step is measured too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from convlab.recorded import record
+from convlab.small import WIDTHS, builders
+from convlab.timing import compare
+from convlab.training import BATCH, make_optimizer, split_digits, train_and_test, training_step
+
+RECORDED = Path(__file__).parent / "recorded" / "accuracy.json"
+SEEDS, EPOCHS = range(20), 30
+
+
+def main():
+    networks = {label: build for comparison in WIDTHS for label, build in builders(comparison).items()}
+    torch.set_num_threads(1)
+    rows = list(train_and_test(networks, SEEDS, EPOCHS).values())
+    data, jobs = split_digits(0), {}
+    for label, build in networks.items():
+        model = build().train()
+        jobs[label] = training_step, data.images[:BATCH], data.labels[:BATCH], model, make_optimizer(model)
+    rows += compare(jobs, repeats=25, max_seconds=1, grad=True).values()
+    record(RECORDED, rows, "python -m benchmarks.accuracy")
+
+
+if __name__ == "__main__":
+    main()
