@@ -158,10 +158,7 @@ def time_conditions(
     >>> [row.macs for row in rows]  # 27 * 8 * 4 * 5, and three times as many
     [4320, 12960]
     """
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise ValueError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    _device_type(device)
     jobs, specs = {}, {label: as_specs(chain) for label, (chain, _) in layers.items()}
     for is_last, is_backward, (label, (_, input_shape)) in product(channels_last, backward, layers.items()):
         chain_cost_table(specs[label], input_shape)  # refuses by name what does not fit
@@ -211,14 +208,28 @@ def time_layers(
     return {row.timing.label: row for row in rows}
 
 
+def _device_type(device):
+    """Return the type of a device, and refuse one that does no work here."""
+    try:
+        kind = torch.empty(0, device=device).device.type
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    if kind == "meta":
+        raise ValueError(f"device={device!r} cannot be used here: it has shapes and computes nothing")
+    return kind
+
+
 def machine_peaks(threads: int = 1, device: str | None = None) -> Peaks:
     """Measure, now, the rate of a large float32 matrix product and of a large copy; best of 9 rounds.
 
     The product takes 1024³ MACs on a CPU, 4096³ elsewhere. The copy of 140 MB moves 280 MB, counted as read once and
     written once. A cache above 280 MB would be measured in place of the memory. A layer whose data stay in a cache
     can lie above the roof.
+
+    Raises:
+        ValueError: a device that this machine has not, or that torch does not know.
     """
-    size = MATRIX_SIZE * (1 if torch.empty(0, device=device).device.type == "cpu" else 4)
+    size = MATRIX_SIZE * (1 if _device_type(device) == "cpu" else 4)
     source, target = torch.ones(2, COPY_BYTES // 4, device=device)  # written, so that the memory is really there
     jobs = {"product": (torch.mm, *torch.rand(2, size, size, device=device)), "copy": (target.copy_, source)}
     matrix, copy = compare(jobs, repeats=9, max_seconds=0, threads=threads).values()

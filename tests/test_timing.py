@@ -216,6 +216,9 @@ def test_a_short_run_shows_no_progress_and_a_long_one_after_two_seconds(monkeypa
         (lambda: time_layers({"a": (ConvSpec(3, 4, 2), (1, 4, 5, 6))}), ValueError, "layer 1: "),
         (lambda: time_layers({"a": (7, (1, 4, 5, 6))}), TypeError, "layers=7 is a int; wanted a list of ConvSpec"),
         (lambda: time_layers({}, device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of cpu"),
+        (lambda: time_layers({}, device="meta"), ValueError, "device='meta' cannot be used here: it has shapes and"),
+        (lambda: machine_peaks(device="meta"), ValueError, "device='meta' cannot be used here: it has shapes and"),
+        (lambda: machine_peaks(device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of cpu"),
         (lambda: LayerTiming(ConvSpec(4, 3, 1), QUIET), ValueError, "layer 1: "),
         (lambda: LayerTiming(SEPARABLE, replace(QUIET, input_shape=())), ValueError, "timed as (module, input)"),
     ],
@@ -272,6 +275,27 @@ def test_time_conditions_times_the_layers_that_it_counts_under_each_condition_in
         assert sum(weight.numel() for weight in module.parameters()) == row.cost.total.params
         weights = [weight for weight in module.parameters() if weight.dim() == 4 and min(weight.shape[1:]) > 1]
         assert all(weight.is_contiguous() == (form == "contiguous") for weight in weights)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the machine has no CUDA")
+def test_layers_and_peaks_are_timed_where_they_were_asked_for():
+    rows = time_conditions({"a": (SEPARABLE, (2, 3, 8, 10))}, backward=(False, True), device="cuda", **QUICK)
+    assert [(row.timing.device, row.timing.grad) for row in rows] == [("cuda:0", False), ("cuda:0", True)]
+    torch.cuda.reset_peak_memory_stats()
+    assert machine_peaks(device="cuda").macs_per_second > 0
+    assert torch.cuda.max_memory_allocated() >= 2 * timing.COPY_BYTES + 3 * 4 * (4 * timing.MATRIX_SIZE) ** 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the machine has no CUDA")
+def test_a_timing_waits_until_the_device_has_done_its_work():
+    a = torch.rand(8192, 8192, device="cuda")
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    found = median_seconds(torch.mm, a, a, repeats=4, max_seconds=0)
+    start.record()
+    torch.mm(a, a)
+    end.record()
+    torch.cuda.synchronize()
+    assert found.median > start.elapsed_time(end) / 1000 / 10  # the mere start of the work takes a thousandth of it
 
 
 def test_a_backward_takes_two_more_products_and_gives_every_gradient(monkeypatch):
