@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from convlab import networks
+from convlab import networks, timing
 from convlab.families import equal_macs, equal_shapes
 from convlab.recorded import record
 from convlab.timed import Timing
@@ -21,6 +21,7 @@ from convlab.timing import compare, machine_peaks, time_conditions
 RECORDED = Path(__file__).parent / "recorded"
 BATCHES = {"cpu": (1, 16), "cuda": (16, 256)}  # a GPU has nothing to do for one small image
 NETWORK_BATCH = {"cpu": 1, "cuda": 256}
+OPTIONS = {"repeats": 11, "spread": 0.25, "max_seconds": 0}
 NETWORKS = ("resnet50", "resnext50_32x4d", "mobilenet_v1")
 
 
@@ -31,11 +32,12 @@ def time_networks(device: str, batch: int, threads: tuple[int, ...]) -> list[Tim
         model = getattr(networks, name)().eval().to(device=device, memory_format=form)
         x = torch.rand(batch, 3, 224, 224, device=device).contiguous(memory_format=form)
         jobs |= {(name, form, many): (model, x) for many in threads}
-    found = compare({str(key): job for key, job in jobs.items()}, threads={str(key): key[2] for key in jobs})
-    return [replace(timing, label=name) for (name, *_), timing in zip(jobs, found.values())]
+    found = compare({str(key): job for key, job in jobs.items()}, threads={str(key): key[2] for key in jobs}, **OPTIONS)
+    return [replace(found[str(key)], label=key[0]) for key in jobs]
 
 
 def main():
+    timing.REPEAT_SECONDS = 0.05  # a longer repeat averages short disturbances
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     device = parser.parse_args().device
@@ -46,7 +48,7 @@ def main():
     for family in (equal_shapes, equal_macs):
         for batch in batches:
             conditions = {"threads": threads, "channels_last": (False, True), "backward": (False, True)}
-            rows += time_conditions(family(batch=batch), **conditions, device=device, repeats=15, max_seconds=0)
+            rows += time_conditions(family(batch=batch), **conditions, device=device, **OPTIONS)
     rows += time_networks(device, NETWORK_BATCH[kind], threads)
     accelerator = torch.cuda.get_device_name(device) + " (TF32)" if kind == "cuda" else ""
     record(RECORDED / f"times-{kind}.json", rows, f"python -m benchmarks.times --device {device}", accelerator)

@@ -4,6 +4,7 @@
 with the same options, says in one or two sentences what the drawing shows, from the same data: the alt text.
 """
 
+from convlab.draw_accuracy import describe_accuracy, draw_accuracy
 from convlab.draw_channels import (
     describe_shuffle,
     describe_wiring,
@@ -44,6 +45,7 @@ from convlab.picture import show
 __all__ = [
     "MaskPanel",
     "WindowStep",
+    "describe_accuracy",
     "describe_cost_bars",
     "describe_cost_profile",
     "describe_mask",
@@ -54,6 +56,7 @@ __all__ = [
     "describe_volumes",
     "describe_window",
     "describe_wiring",
+    "draw_accuracy",
     "draw_cost_bars",
     "draw_cost_profile",
     "draw_mask",

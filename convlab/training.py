@@ -5,7 +5,7 @@ One recipe for every network, so that only the network differs: AdamW with a one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), LEARNING_RATE)
 
 
-def training_step(model: nn.Module, images: Tensor, labels: Tensor, optimizer: torch.optim.Optimizer) -> None:
+def training_step(images: Tensor, labels: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Take one step: forward, backward, and a change of the weights."""
     optimizer.zero_grad()
     cross_entropy(model(images), labels).backward()
@@ -67,8 +67,10 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
     """Train a model in place; the seed fixes the order. Images that fill no batch wait for the next epoch.
 
     Raises:
-        ValueError: less than one epoch, or a negative seed.
+        ValueError: less than one epoch, a negative seed, or fewer images than fill a batch.
     """
+    if len(images) < BATCH:
+        raise ValueError(f"{len(images)} images are too few to train on; wanted a batch of {BATCH} at least")
     epochs, order = exact_int("epochs", epochs, 1), torch.Generator().manual_seed(exact_int("seed", seed, 0))
     steps, optimizer = len(images) // BATCH, make_optimizer(model)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=epochs * steps)
@@ -76,7 +78,7 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
     with torch.enable_grad():
         for _ in range(epochs):
             for batch in torch.randperm(len(images), generator=order)[: steps * BATCH].split(BATCH):
-                training_step(model, images[batch], labels[batch], optimizer)
+                training_step(images[batch], labels[batch], model, optimizer)
                 schedule.step()
     model.eval()
 
@@ -85,11 +87,32 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the share of images whose largest output is at their label; the model is left in eval mode."""
     model.eval()
     with torch.no_grad():
-        return (model(images).argmax(1) == labels).float().mean().item()
+        return (model(images).argmax(1) == labels).double().mean().item()
+
+
+def _checked_cost(label, build):
+    """Return what a builder's network costs for one image; refuse one that cannot be trained on the digits."""
+    try:
+        model, other = build(), build()
+        for made in (model, other):
+            if not isinstance(made, nn.Module):
+                raise TypeError(f"{label!r} returned {made!r}, a {type(made).__name__}; wanted an nn.Module")
+        if not {id(tensor) for tensor in model.parameters()}.isdisjoint(map(id, other.parameters())):
+            raise ValueError(f"{label!r} returned the same weights twice; wanted a new network each time")
+        images = _digits()[0][:BATCH]
+        with torch.no_grad():
+            output = model(images)
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if shape != (BATCH, CLASSES):
+            raise ValueError(f"{label!r} gives {shape} for images {tuple(images.shape)}; wanted {(BATCH, CLASSES)}")
+        return cost_table(build(), INPUT_SHAPE).total
+    except Exception as error:
+        error.add_note(f"raised while the network {label!r} was built and tried on {BATCH} images")
+        raise
 
 
 def train_and_test(
-    builders: dict[str, Callable[[], nn.Module]], seeds: Iterable[int] = range(5), epochs: int = 8
+    builders: Mapping[str, Callable[[], nn.Module]], seeds: Iterable[int] = range(5), epochs: int = 8
 ) -> dict[str, Trained]:
     """Train a new network of each kind from each seed, and test it on the images that this seed holds out.
 
@@ -97,16 +120,24 @@ def train_and_test(
         builders: label → a function without arguments that returns a new network: (n, 1, 8, 8) → (n, 10).
 
     Raises:
-        ValueError: no seed, a seed twice, or less than one epoch.
+        TypeError: no mapping, or a builder that returns no nn.Module.
+        ValueError: no seed, a seed twice, less than one epoch, another output shape, or weights that a builder
+            returned before. All this is found before the first training.
+        Exception: what a builder or its network raises, with a note that names the label.
 
     >>> linear = lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     >>> result = train_and_test({"linear": linear}, seeds=[0, 1], epochs=1)["linear"]
     >>> result.params, result.macs, result.seeds, result.mean > 0.5
     (650, 640, (0, 1), True)
     """
-    seeds, found = tuple(exact_int("seed", seed, 0) for seed in seeds), {label: [] for label in builders}
+    if not isinstance(builders, Mapping):
+        raise TypeError(f"builders is a {type(builders).__name__}; wanted {{label: function that returns a network}}")
+    seeds, epochs = tuple(exact_int("seed", seed, 0) for seed in seeds), exact_int("epochs", epochs, 1)
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds={seeds}; wanted one or more, all different")
+    with torch.random.fork_rng([]):
+        totals = {label: _checked_cost(label, build) for label, build in builders.items()}
+    found = {label: [] for label in builders}
     with tqdm(total=len(seeds) * len(builders), delay=2, leave=False, desc="training") as bar:
         for seed in seeds:
             split = split_digits(seed)
@@ -117,7 +148,6 @@ def train_and_test(
                     train(model, split.images, split.labels, epochs, seed)
                 found[label].append(accuracy(model, split.held_out_images, split.held_out_labels))
                 bar.update()
-    totals = {label: cost_table(build(), INPUT_SHAPE).total for label, build in builders.items()}
     return {
         label: Trained(label, total.params, total.macs, seeds, tuple(found[label]), epochs, torch.__version__)
         for label, total in totals.items()

@@ -1,16 +1,19 @@
 """Each exercise meets wrong answers as learners write them, and right answers in several styles."""
 
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, prod
+from statistics import median, stdev
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from convlab import check, output_shape
+from convlab import check, cost_table, output_shape
 from convlab.exercise import Exercise
 from convlab.mistakes import on_changed_layer
+from convlab.small import small_network
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
 
@@ -50,6 +53,14 @@ def loops_conv(x, w, stride, flip=False, channels=None, transposed=False, mean=F
 def mask_by_division(spec):
     m, c = np.arange(spec.out_channels), np.arange(spec.in_channels)
     return (m // (spec.out_channels // spec.groups))[:, None] == c // (spec.in_channels // spec.groups)
+
+
+def seconds_of_calls(readings):
+    return [after - before for before, after in pairwise([0, *readings])]
+
+
+def ratios_by_round(seconds, macs, other_seconds, other_macs):
+    return [(a / macs) / (b / other_macs) for a, b in zip(seconds, other_seconds)]
 
 
 def mask_by_layer(spec):
@@ -171,6 +182,31 @@ def widest_by_root(channels, groups, budget):
     """Solve 9·n²/g + 2·C·n = budget for n, rounded down."""
     nine = 9 / groups
     return int(((channels**2 + nine * budget) ** 0.5 - channels) / nine + 1e-9)
+
+
+def separable_macs_of(width):
+    """The MACs of lesson 09's separable network: first and last layer, then blocks at 2·64 + 2·16 positions."""
+    return 586 * width + 160 * (9 * width + width**2)
+
+
+def separable_width(macs, extra=0):
+    """A learner's loop over widths, with the learner's own idea of the MACs."""
+
+    def widest(budget):
+        width = 1
+        while macs(width + 1) <= budget:
+            width += 1
+        return width + extra
+
+    return widest
+
+
+def widest_by_counting(budget):
+    """A learner's loop with the package's own count."""
+    width = 1
+    while cost_table(small_network("separable", width + 1), (1, 1, 8, 8)).total.macs <= budget:
+        width += 1
+    return width
 
 
 WRONG = {
@@ -570,6 +606,81 @@ WRONG = {
         (612, "Those are the parameters"),
         (3_000, "one filter"),
     ],
+    "median_call_seconds": [
+        (lambda readings, warm_up: sum(readings[warm_up:]) / len(readings[warm_up:]), "mean of the readings"),
+        (lambda readings, warm_up: np.mean(readings), "mean of all readings"),
+        (lambda readings, warm_up: median(readings[warm_up:]), "That is the median of the readings"),
+        (lambda readings, warm_up: median(readings), "median of all readings"),
+        (lambda readings, warm_up: median(seconds_of_calls(readings)), "The warm-up is in it"),
+        (lambda readings, warm_up: np.median(np.diff(readings[warm_up:])), "One call too many"),
+        (lambda readings, warm_up: median(seconds_of_calls(readings[warm_up:])), "cut off before"),
+        (lambda readings, warm_up: np.mean(seconds_of_calls(readings)[warm_up:]), "mean of the calls"),
+        (lambda readings, warm_up: max(readings) / len(readings), "all the time over the number of calls"),
+        (lambda readings, warm_up: sorted(seconds_of_calls(readings)[warm_up:])[0], "the shortest call"),
+    ],
+    "attainable_macs_per_second": [
+        (lambda macs, size, peak, bandwidth: max(bandwidth / size * macs, peak), "the larger of the two"),
+        (lambda macs, size, peak, bandwidth: peak, "the processor's limit alone"),
+        (lambda macs, size, peak, bandwidth: bandwidth / size * macs, "the memory's limit alone"),
+        (lambda macs, size, peak, bandwidth: min(bandwidth, peak), "has to be multiplied by MACs per byte"),
+        (lambda macs, size, peak, bandwidth: min(bandwidth / (macs / size), peak), "bytes per MAC"),
+        (lambda macs, size, peak, bandwidth: min(bandwidth / size, peak), "calls per second"),
+        (lambda macs, size, peak, bandwidth: min(2 * macs * bandwidth / size, peak), "2 FLOPs for each MAC"),
+        (lambda macs, size, peak, bandwidth: 1 / (1 / peak + size / macs / bandwidth), "adds the time"),
+        (lambda macs, size, peak, bandwidth: max(size / bandwidth, macs / peak), "the least time of a call"),
+        (lambda macs, size, peak, bandwidth: macs / size * bandwidth + peak, "adds the two limits"),
+    ],
+    "slowdown_per_mac": [
+        (lambda s, macs, o, other: (median(s) / macs) / (median(o) / other), "ratio of two medians"),
+        (lambda s, macs, o, other: np.mean(ratios_by_round(s, macs, o, other)), "a mean over the rounds"),
+        (lambda s, macs, o, other: (sum(s) / macs) / (sum(o) / other), "ratio of two means"),
+        (lambda s, macs, o, other: median(a / b for a, b in zip(s, o)), "the times alone"),
+        (lambda s, macs, o, other: median(a * macs / (b * other) for a, b in zip(s, o)), "the wrong way round"),
+        (lambda s, macs, o, other: median(ratios_by_round(o, other, s, macs)), "That is the inverse"),
+        (lambda s, macs, o, other: median(b / a * other / macs for a, b in zip(s, o)), "The times are inverted"),
+        (lambda s, macs, o, other: median(a / macs for a in s), "the first layer alone"),
+        (lambda s, macs, o, other: median(a / macs - b / other for a, b in zip(s, o)), "difference of the times"),
+    ],
+    "standard_error": [
+        (lambda a, b: np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, "That is a share"),
+        (lambda a, b: 100 * np.subtract(a, b).std(ddof=1), "Divide it by √n"),
+        (lambda a, b: 100 * np.subtract(a, b).std(ddof=1) / len(a), "divides by n. "),
+        (lambda a, b: 100 * np.std(np.subtract(a, b)) / len(a) ** 0.5, "as NumPy does by default"),
+        (lambda a, b: 100 * np.subtract(a, b).std(ddof=1) / (len(a) - 1) ** 0.5, "divides by √(n − 1)"),
+        (lambda a, b: 100 * ((np.var(a, ddof=1) + np.var(b, ddof=1)) / len(a)) ** 0.5, "not paired"),
+        (lambda a, b: 100 * (np.std(a, ddof=1) - np.std(b, ddof=1)) / len(a) ** 0.5, "subtracts the spreads"),
+        (lambda a, b: 100 * np.std(a, ddof=1) / len(a) ** 0.5, "first network alone"),
+        (lambda a, b: 1e4 * np.subtract(a, b).var(ddof=1) / len(a), "That is the variance"),
+        (lambda a, b: 100 * (np.mean(a) - np.mean(b)), "mean difference itself"),
+        (lambda a, b: 100 * abs(np.subtract(a, b)).std(ddof=1) / len(a) ** 0.5, "absolute values"),
+        (lambda a, b: 100 * (max(a) - max(b)), "two best runs"),
+        (lambda a, b: round(100 * np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, 3), "Do not round"),
+    ],
+    "widest_separable": [
+        (separable_width(separable_macs_of, extra=1), "one channel too many"),
+        (separable_width(separable_macs_of, extra=-1), "one channel too few"),
+        (separable_width(lambda w: separable_macs_of(w) + 1), "To meet it exactly"),
+        (separable_width(lambda w: 586 * w + 160 * 9 * w * w), "width of the standard network"),
+        (separable_width(lambda w: 65 * w + 4 * w * w + 10), "parameters within the budget"),
+        (separable_width(lambda w: separable_macs_of(w) - 160 * 9 * w), "depthwise steps are missing"),
+        (separable_width(lambda w: separable_macs_of(w) - 160 * w * w), "pointwise steps are missing"),
+        (separable_width(lambda w: separable_macs_of(w) - 576 * w), "first layer is missing"),
+        (separable_width(lambda w: 586 * w + 256 * (9 * w + w * w)), "All blocks are on 64 positions"),
+        (separable_width(lambda w: 586 * w + 192 * (9 * w + w * w)), "both sides are halved"),
+        (separable_width(lambda w: 586 * w + 80 * (9 * w + w * w)), "two of each"),
+        (lambda budget: budget * 8 // 26_448, "scales the width as the MACs"),
+        (lambda budget: int(8 * (budget / 26_448) ** 0.5), "all MACs to grow with width²"),
+    ],
+    "seeds_needed": [
+        (lambda s, d: int((2 * s / d) ** 2), "rounds down"),
+        (lambda s, d: 4 * s * s / d / d, "does not round"),
+        (lambda s, d: ceil(2 * s / d), "root is gone"),
+        (lambda s, d: ceil((s / d) ** 2), "The 2 is missing"),
+        (lambda s, d: ceil(2 * (s / d) ** 2), "2 has to be squared"),
+        (lambda s, d: ceil((s / (d / 4)) ** 2), "as the whole width"),
+        (lambda s, d: ceil((2 * d / s) ** 2), "have changed places"),
+        (lambda s, d: ceil((2 * s / d) ** 2) + 1, "one seed too many"),
+    ],
 }
 
 RIGHT = {
@@ -665,6 +776,33 @@ RIGHT = {
         lambda k, m, g: 1 / (1 / m + 1 / (g * k**2)),
     ],
     "verified_macs": [36_000, 720 * 2 * 5 * 5, 72_000 / 2],
+    "median_call_seconds": [
+        lambda readings, warm_up: np.median(np.diff(readings, prepend=0)[warm_up:]),
+        lambda readings, warm_up: median(seconds_of_calls(readings)[warm_up:]),
+        lambda readings, warm_up: torch.tensor(seconds_of_calls(readings)[warm_up:]).quantile(0.5),
+    ],
+    "attainable_macs_per_second": [
+        lambda macs, size, peak, bandwidth: min(peak, bandwidth * macs / size),
+        lambda macs, size, peak, bandwidth: macs / max(macs / peak, size / bandwidth),
+    ],
+    "slowdown_per_mac": [
+        lambda s, macs, o, other: np.median(np.divide(s, o)) * other / macs,
+        lambda s, macs, o, other: median(ratios_by_round(s, macs, o, other)),
+    ],
+    "standard_error": [
+        lambda a, b: 100 * np.subtract(a, b).std(ddof=1) / len(a) ** 0.5,
+        lambda a, b: stdev(100 * (x - y) for x, y in zip(a, b)) / len(a) ** 0.5,
+        lambda a, b: 100 * (torch.tensor(a) - torch.tensor(b)).std() / len(a) ** 0.5,
+    ],
+    "widest_separable": [
+        separable_width(separable_macs_of),
+        widest_by_counting,
+        lambda budget: int(((2026**2 + 4 * 160 * budget) ** 0.5 - 2026) / 320 + 1e-9),
+    ],
+    "seeds_needed": [
+        lambda s, d: ceil((2 * s / d) ** 2),
+        lambda s, d: next(n for n in range(1, 999) if 2 * s / n**0.5 <= d),
+    ],
 }
 
 

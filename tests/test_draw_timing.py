@@ -87,6 +87,11 @@ def test_draw_roofline_draws_the_smaller_of_the_two_limits():
     ]
 
 
+def test_the_rates_of_a_gpu_are_written_without_an_exponent():
+    fast = replace(PEAKS, macs_per_second=2.0905e14, bytes_per_second=2.8567e12)
+    assert "roof, live, 1 thread: 209,000 billion MACs/s, 2,860 billion bytes/s" in legend(draw_roofline((fast, LIVE)))
+
+
 def test_each_layer_is_compared_with_the_roof_of_its_own_source_and_threads():
     two = replace(PEAKS, threads=2, macs_per_second=4e9, bytes_per_second=8e8)
     rows = [row("depthwise", 0.05), row("depthwise", 0.05, threads=2), *THEN_ROWS]
@@ -115,12 +120,19 @@ def test_the_title_of_a_roofline_names_the_ends_of_the_readable_rows_of_one_run(
     assert describe_roofline(([PEAKS, THEN], rows)).startswith(f"{wanted}. ")
 
 
-def test_draw_time_against_macs_puts_each_layer_at_its_macs_and_median_time():
-    ax = draw_time_against_macs([row("standard", 0.1, 0.2, 0.3, 0.6, 0.9), *LIVE[1:]])
+def test_draw_time_against_macs_puts_each_layer_at_its_share_of_macs_and_time():
+    ax = draw_time_against_macs([row("standard", 0.1, 0.2, 0.3, 0.6, 0.9), row("depthwise", 0.1, 0.1, 0.6, 0.3, 0.6)])
     placed, _, _ = points(ax)["live"]
-    np.testing.assert_allclose(placed, [(0.02592, 0.3), (0.00432, 0.05), (0.00288, 0.01)])
-    np.testing.assert_allclose(bars(ax), [(0.2, 0.6), (0.05, 0.05), (0.01, 0.01)])
-    assert ax.get_xlabel() == "million MACs (log scale)" and ax.get_ylabel() == "milliseconds (log scale)"
+    np.testing.assert_allclose(placed, [(100, 100), (100 / 6, 200 / 3)])  # round by round 1, 1/2, 2, 1/2, 2/3
+    np.testing.assert_allclose(bars(ax), [(100, 100), (50, 100)])
+    assert ax.get_xlabel() == "MACs, % (log scale)" and ax.get_ylabel() == "time, % (log scale)"
+
+
+def test_each_run_in_a_chart_of_times_has_its_own_100_percent():
+    then = {"source": RECORDED, "measured_at": "then"}
+    ax = draw_time_against_macs([*LIVE, row("depthwise", 0.4, **then), row("pointwise", 0.2, **then)])
+    np.testing.assert_allclose(points(ax)["live"][0], [(100, 100), (100 / 6, 50), (100 / 9, 10)])
+    np.testing.assert_allclose(points(ax)[RECORDED][0], [(100, 100), (200 / 3, 50)])
 
 
 def test_the_bar_in_a_roofline_is_the_middle_half_of_the_repeats():
@@ -128,11 +140,11 @@ def test_the_bar_in_a_roofline_is_the_middle_half_of_the_repeats():
     np.testing.assert_allclose(bars(ax), [(25920 / 0.4e6, 25920 / 0.2e6)])
 
 
-def test_the_line_in_a_chart_of_times_goes_through_the_fastest_layer_of_the_first_run():
-    ax = draw_time_against_macs([*LIVE, row("standard", 0.01, measured_at="other")])
+def test_the_line_in_a_chart_of_times_is_time_in_proportion_to_macs():
+    ax = draw_time_against_macs(LIVE)
     x, y = ax.lines[0].get_data()
-    np.testing.assert_allclose(y / x, 0.01 / 0.00288)  # the pointwise layer
-    assert legend(ax) == ["as many MACs per second as pointwise", "live"]
+    np.testing.assert_allclose(x, y)
+    assert legend(ax) == ["time in proportion to MACs", "live"]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +178,9 @@ def test_the_alt_text_of_a_chart_of_times_says_every_number_and_its_source():
         describe_time_against_macs([LIVE[0], NOISY, *THEN_ROWS])
         .split(". ", 1)[1]
         .endswith(
-            "standard (live, 1 thread): 0.0259 million MACs, 0.1 ms; "
-            "pointwise (live, 1 thread, too noisy): 0.00288 million MACs, 0.03 ms; "
-            f"depthwise ({RECORDED}, 1 thread): 0.00432 million MACs, 0.2 ms."
+            "standard (live, 1 thread): 100 % of the MACs, 100 % of the time; "
+            "pointwise (live, 1 thread, too noisy): 11.1 % of the MACs, 30 % of the time; "
+            f"depthwise ({RECORDED}, 1 thread): 100 % of the MACs, 100 % of the time."
         )
     )
 
@@ -199,6 +211,12 @@ def test_two_recorded_sources_have_two_markers():
     ]
 
 
+def test_a_point_is_noisy_by_its_ratio_and_not_by_its_time():
+    drifting = [row("standard", 1, 2, 8, 4, 30), row("depthwise", 0.1, 0.2, 0.8, 0.4, 3)]
+    assert all(r.timing.is_noisy for r in drifting)
+    assert [text.get_text() for text in draw_time_against_macs(drifting).texts] == ["standard", "depthwise"]
+
+
 def test_a_noisy_point_is_labelled_so():
     assert [text.get_text() for text in draw_time_against_macs([LIVE[0], NOISY]).texts] == [
         "standard",
@@ -206,12 +224,12 @@ def test_a_noisy_point_is_labelled_so():
     ]
 
 
-def figure_of(draw, item):
+def figure_of(draw, item, **options):
     """Return the figure as `show` saves it, and the renderer."""
     figures, save = [], Figure.savefig
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda self, *a, **kw: (figures.append(self), save(self, *a, **kw)))
-        show(draw, item)
+        show(draw, item, **options)
     canvas = FigureCanvasAgg(figures[0])
     canvas.draw()
     return figures[0], canvas.get_renderer()

@@ -158,7 +158,7 @@ def test_every_number_in_the_prose_is_printed_by_a_cell_or_given_to_one(name):
     code = " ".join(cell.source for cell in cells(name, "code"))
     prose = [c.source for c in cells(name, "markdown") if not c.source.startswith(("# ", "## References", "## Next"))]
     prose = [source for source in prose if not re.search(r"\| minutes \||<details>|### Exercise", source)]
-    text = re.sub(r"[Ll]essons? \d\d|lesson 0\d–0\d|PyTorch \d\.\d+", "", " ".join(prose))
+    text = re.sub(r"\]\([^)]*\)|[Ll]essons? \d\d|lesson 0\d–0\d|PyTorch \d\.\d+", "", " ".join(prose))
     assert numbers(text) - numbers(shown) - numbers(code) - SAID.get(name[:2], set()) == set()
 
 

@@ -1,0 +1,192 @@
+"""The exercises of lesson 09: what runs of a network show, and how wide it can be."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numpy as np
+
+from convlab import cost_table
+from convlab.exercise import Exercise, Mistake
+from convlab.small import small_network
+from convlab.training import INPUT_SHAPE
+
+PAIRS = [
+    ([0.96, 0.97, 0.99, 0.98, 0.95], [0.95, 0.97, 0.96, 0.97, 0.93]),
+    ([0.90, 0.88, 0.93], [0.94, 0.95, 0.94]),
+    ([0.985, 0.990, 0.970, 0.980, 0.995, 0.975, 0.980], [0.980, 0.985, 0.985, 0.970, 0.980, 0.980, 0.965]),
+]
+
+
+def true_standard_error(accuracies, others):
+    """Return the standard error of the mean paired difference, in percentage points."""
+    points = 100 * np.subtract(accuracies, others)
+    return float(points.std(ddof=1) / np.sqrt(len(points)))
+
+
+def points(spread):
+    """Return an exercise-shaped function of two arrays of accuracies in percent, and their number."""
+    return lambda a, b: float(spread(100 * np.array(a), 100 * np.array(b), len(a)))
+
+
+standard_error = Exercise(
+    target=true_standard_error,
+    cases=PAIRS,
+    mistakes=[
+        Mistake(
+            "That is a share. In percentage points it is 100 times as much.",
+            lambda *case: true_standard_error(*case) / 100,
+        ),
+        Mistake(
+            "That is the spread of one difference: the standard deviation. Divide it by √n.",
+            points(lambda a, b, n: (a - b).std(ddof=1)),
+        ),
+        Mistake(
+            "That divides by n. The spread of a mean of n numbers is s/√n.",
+            points(lambda a, b, n: (a - b).std(ddof=1) / n),
+        ),
+        Mistake(
+            "That divides by n inside the standard deviation, as NumPy does by default. From a sample, divide by "
+            "n − 1: ddof=1.",
+            points(lambda a, b, n: (a - b).std() / np.sqrt(n)),
+        ),
+        Mistake(
+            "That divides by √(n − 1). The n − 1 belongs into s, and √n under it.",
+            points(lambda a, b, n: (a - b).std(ddof=1) / np.sqrt(n - 1)),
+        ),
+        Mistake(
+            "That is not paired: it adds the spreads of the two networks. Subtract seed by seed first.",
+            points(lambda a, b, n: np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)),
+        ),
+        Mistake(
+            "That subtracts the spreads. Subtract the accuracies seed by seed first, then take the spread.",
+            points(lambda a, b, n: (a.std(ddof=1) - b.std(ddof=1)) / np.sqrt(n)),
+        ),
+        Mistake(
+            "That is the standard error of the first network alone.",
+            points(lambda a, b, n: a.std(ddof=1) / np.sqrt(n)),
+        ),
+        Mistake(
+            "That is the variance. Take its square root.",
+            points(lambda a, b, n: (a - b).var(ddof=1) / n),
+        ),
+        Mistake("That is the mean difference itself.", points(lambda a, b, n: (a - b).mean())),
+        Mistake(
+            "The differences have signs. With their absolute values the spread gets another meaning.",
+            points(lambda a, b, n: abs(a - b).std(ddof=1) / np.sqrt(n)),
+        ),
+        Mistake(
+            "That is the difference of the two best runs.",
+            points(lambda a, b, n: a.max() - b.max()),
+        ),
+    ],
+    hints=[
+        "First the differences, seed by seed, in percentage points. How far apart are they?",
+        "s is the standard deviation of the differences, with n − 1 below it. The mean of n of them spreads by s/√n.",
+        "(100 * np.subtract(accuracies, others)).std(ddof=1) / len(accuracies) ** 0.5",
+    ],
+    takeaway="The interval of the lesson is the mean difference ± t of these. The spread of the differences counts.",
+)
+
+
+def widest_by(macs, within=lambda macs, budget: macs <= budget):
+    """Return an exercise-shaped function: the largest width whose `macs(width)` are within the budget."""
+
+    def widest(budget):
+        width = 1
+        while within(macs(width + 1), budget):
+            width += 1
+        return width
+
+    return widest
+
+
+def true_macs(width):
+    """Return the MACs of the separable network of this width for one image."""
+    return cost_table(small_network("separable", width), INPUT_SHAPE).total.macs
+
+
+def by_positions(before, after, depthwise=9, pointwise=1, first=9 * 64, linear=10):
+    """Return the MACs of a separable network by width, with two blocks on so many positions and two on as many."""
+    return lambda width: (first + linear) * width + 2 * (before + after) * (depthwise * width + pointwise * width**2)
+
+
+true_widest = widest_by(true_macs)
+
+widest_separable = Exercise(
+    target=true_widest,
+    cases=[(96_848,), (10_664,), (40_000,), (250_000,)],
+    mistakes=[
+        Mistake("That is one channel too many: it is over the budget.", lambda budget: true_widest(budget) + 1),
+        Mistake("That is one channel too few: one more still fits.", lambda budget: true_widest(budget) - 1),
+        Mistake(
+            "That stays below the budget. To meet it exactly is allowed.",
+            widest_by(by_positions(64, 16), lambda macs, budget: macs < budget),
+        ),
+        Mistake(
+            "That is the width of the standard network. Here the blocks are separable.",
+            widest_by(by_positions(64, 16, 0, 9)),
+        ),
+        Mistake(
+            "Those are parameters within the budget. The budget is in MACs.",
+            widest_by(lambda width: 4 * width**2 + 65 * width + 10),
+        ),
+        Mistake("The depthwise steps are missing: 9·width MACs at each position.", widest_by(by_positions(64, 16, 0))),
+        Mistake(
+            "The pointwise steps are missing: width² MACs at each position.", widest_by(by_positions(64, 16, 9, 0))
+        ),
+        Mistake(
+            "The first layer is missing. It has 9·width MACs at each of 64 positions.",
+            widest_by(by_positions(64, 16, first=0)),
+        ),
+        Mistake(
+            "All blocks are on 64 positions in your count. Behind the pooling there are 16.",
+            widest_by(by_positions(64, 64)),
+        ),
+        Mistake(
+            "Behind the pooling there are 4·4 = 16 positions: both sides are halved.", widest_by(by_positions(64, 32))
+        ),
+        Mistake(
+            "That counts one block before the pooling and one behind it. There are two of each.",
+            widest_by(by_positions(32, 8)),
+        ),
+        Mistake(
+            "That scales the width as the MACs: width 8 has 26,448. Part of the MACs grows with the square of it.",
+            lambda budget: floor(8 * budget / 26_448),
+        ),
+        Mistake(
+            "That takes all MACs to grow with width². The first layer and the depthwise steps grow with width.",
+            lambda budget: floor(8 * (budget / 26_448) ** 0.5),
+        ),
+    ],
+    hints=[
+        "cost_table(small_network('separable', width), (1, 1, 8, 8)).total.macs counts one width. Try one after the "
+        "other.",
+        "Start at width 1. As long as the next width fits into the budget, take it.",
+        "width = 1\nwhile cost_table(small_network('separable', width + 1), (1, 1, 8, 8)).total.macs <= budget:\n"
+        "    width += 1",
+    ],
+    takeaway="For the MACs of the standard network with 8 channels, a separable one can have 19.",
+)
+
+
+seeds_needed = Exercise(
+    target=lambda spread, half_width: ceil((2 * spread / half_width) ** 2),
+    cases=[(0.5, 0.3), (1.0, 0.25), (0.4, 0.07), (1.3, 0.6)],
+    mistakes=[
+        Mistake("That rounds down: the interval is still too wide.", lambda s, d: floor((2 * s / d) ** 2)),
+        Mistake("That does not round. Seeds are whole: round up.", lambda s, d: (2 * s / d) ** 2),
+        Mistake("The root is gone: 2·spread/n in place of 2·spread/√n.", lambda s, d: ceil(2 * s / d)),
+        Mistake("The 2 is missing: half the width of the interval is 2·spread/√n.", lambda s, d: ceil((s / d) ** 2)),
+        Mistake("The 2 has to be squared too.", lambda s, d: ceil(2 * (s / d) ** 2)),
+        Mistake("That takes half_width as the whole width of the interval.", lambda s, d: ceil((4 * s / d) ** 2)),
+        Mistake("Spread and half_width have changed places.", lambda s, d: ceil((2 * d / s) ** 2)),
+        Mistake("That is one seed too many.", lambda s, d: ceil((2 * s / d) ** 2) + 1),
+    ],
+    hints=[
+        "Solve 2·spread/√n = half_width for n.",
+        "√n = 2·spread/half_width. Square it, and round up.",
+        "ceil((2 * spread / half_width) ** 2)",
+    ],
+    takeaway="Half the interval takes four times the seeds. So ask first how small a difference matters to you.",
+)
