@@ -70,9 +70,10 @@ def draw_points(ax, what, x, y, sources, labels, lines=(), also=(), log_y=True):
     for source in order:
         here = np.array([one == source for one in sources])
         bars = np.abs(y[1:, here] - y[0, here])
-        marker, face = ("o", OUTPUT) if source == "live" else (next(recorded), PAPER)
-        look = {"markerfacecolor": face, "markeredgecolor": INK, "ecolor": INK}
-        ax.errorbar(x[here], y[0, here], bars, fmt=marker, label=source, markersize=7, capsize=3, zorder=3, **look)
+        # A disc shows inside a larger hollow marker at the same place.
+        marker, face, size = ("o", OUTPUT, 5.5) if source == "live" else (next(recorded), "none", 9)
+        look = {"markerfacecolor": face, "markeredgecolor": INK, "ecolor": INK, "markersize": size}
+        ax.errorbar(x[here], y[0, here], bars, fmt=marker, label=source, capsize=3, zorder=3, **look)
     ax.legend(loc="upper left", frameon=False, borderaxespad=0.2, labelspacing=0.3, handlelength=2.6)
     places = place(np.transpose((x, y[0])))
     taken += [Bbox.from_bounds(*(at - 0.08), 0.16, 0.16) for at in places]

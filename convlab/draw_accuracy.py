@@ -79,7 +79,7 @@ def draw_accuracy(data, ax: Axes | None = None, cost: str = "MACs") -> Axes:
         data: (rows, budget): Trained, one or a list of them, and None or what has the fields `accuracy`, `params` and
             `macs`. The title compares with the first row what was trained from the same seeds, by 95 % intervals;
             with a budget it names the rows that keep all three limits, and a staircase goes through those
-            that no other of the first row's source beats in accuracy and cost.
+            that no other beats in accuracy and cost.
         cost: "MACs" or "parameters".
 
     Raises:
@@ -95,7 +95,7 @@ def draw_accuracy(data, ax: Axes | None = None, cost: str = "MACs") -> Axes:
         look = {"facecolor": tint(OUTPUT, 0.85), "edgecolor": INK, "linestyle": DASHES[1], "zorder": 0}
         words = f"within the budget: at least {percent(budget.accuracy)}, at most {1000 * most:,.0f} {cost}"
         ax.fill_between([most / 1e6, most], least, top, label=words, **look)
-        points = [(at, height) for at, height, row in zip(x, y[0], rows) if row.source == rows[0].source]
+        points = list(zip(x, y[0]))
 
         def best(x):
             return max((height for at, height in points if at <= x), default=np.nan)

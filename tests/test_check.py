@@ -227,6 +227,7 @@ WRONG = {
         (lambda k, c, m, s: k * k * c * m * s, "output is a square"),
         (lambda k, c, m, s: k * k * c * m, "positions are missing"),
         (lambda k, c, m, s: k * k * c * m * (s + 1) ** 2, "one position more"),
+        (lambda k, c, m, s: k * k * c * m * s * s + m * s * s, "A bias is in it"),
         (lambda k, c, m, s: k * c * m * s, "Kernel and output are squares"),
         (lambda k, c, m, s: 2 * k * k * c * m * s * s, "twice the multiplications"),
         (lambda k, c, m, s: k * k * c * m * (s - k + 1) ** 2, "the output's side already"),
@@ -347,6 +348,12 @@ WRONG = {
     "mac_count": [
         (lambda spec, x: products(spec) * outputs(spec, x), "groups are ignored"),
         (lambda spec, x: products(spec) * outputs(spec, x) // spec.groups**2, "groups are applied twice"),
+        (
+            lambda spec, x: (
+                spec.in_channels // spec.groups**2 * spec.kernel_size[0] * spec.kernel_size[1] * outputs(spec, x)
+            ),
+            "divides the channels by g²",
+        ),
         (lambda spec, x: products(spec) * outputs(spec, x) * spec.groups, "multiplies by the groups"),
         (
             lambda spec, x: (2 * products(spec) // spec.groups - 1 + spec.bias) * outputs(spec, x),
@@ -423,6 +430,7 @@ WRONG = {
         (762, "weights"),
         (4_573_800, "exact FLOPs without bias"),
         ((726 + 36) * 217 * 217, "stride is ignored"),
+        (726 * 217 * 217 + 36 * 55 * 55, "stride is in the pointwise step"),
     ],
     "merged_kernel": [
         (lambda d, p, m: merged_by_loops(d, p, 1), "multiplier is ignored"),
@@ -523,6 +531,7 @@ WRONG = {
         (lambda m, k, a, r: (a * k**2 + r**2 * a**2 * m) / (k**2 + m), "in the pointwise step alone"),
         (lambda m, k, a, r: r**2 * a * (k + a * m) / (k + m), "kernel is a square"),
         (lambda m, k, a, r: r**2 * a**2 * m / (k**2 + m), "leaves out the depthwise step"),
+        (lambda m, k, a, r: r**2 * (1 / (a * m) + 1 / k**2) / (1 / m + 1 / k**2), "law of lesson 04"),
         (lambda m, k, a, r: round(r**2 * a * (k**2 + a * m) / (k**2 + m), 3), "Do not round"),
     ],
     "widest_middle": [

@@ -43,7 +43,7 @@ def points(ax):
     found = {}
     for container in ax.containers:
         line = container.lines[0]
-        filled = to_hex(line.get_markerfacecolor()) != "#ffffff"
+        filled = to_hex(line.get_markerfacecolor(), keep_alpha=True) != "#00000000"
         found[container.get_label()] = list(zip(*line.get_data())), line.get_marker(), filled
     return found
 

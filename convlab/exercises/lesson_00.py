@@ -51,6 +51,7 @@ multiplications = Exercise(
             "The kernel is a square: it has kernel·kernel weights in each channel.", lambda k, c, m, s: k * c * m * s**2
         ),
         Mistake("The output is a square: it has size·size positions.", lambda k, c, m, s: k**2 * c * m * s),
+        Mistake("A bias is in it. A bias is added, never multiplied.", lambda k, c, m, s: (k**2 * c + 1) * m * s**2),
         Mistake(
             "The positions are missing: the window does its work at each of them.", lambda k, c, m, s: k**2 * c * m
         ),

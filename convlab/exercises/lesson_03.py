@@ -32,6 +32,12 @@ mac_count = Exercise(
             lambda spec, x: cost.mac_count(spec, x) // spec.groups,
         ),
         Mistake(
+            "That divides the channels by g². A filter sees C/g channels.",
+            lambda spec, x: (
+                spec.in_channels // spec.groups**2 * prod(spec.kernel_size) * prod(shape.output_shape(spec, x))
+            ),
+        ),
+        Mistake(
             "That multiplies by the groups. Grouping takes connections away, so it divides.",
             lambda spec, x: cost.mac_count(replace(spec, groups=1), x) * spec.groups,
         ),
@@ -70,7 +76,7 @@ mac_count = Exercise(
 
 
 def true_mask(spec):
-    """Return the M×C matrix that is True where output channel m has a kernel for input channel c."""
+    """Return the M×C matrix that is True where output channel i has a kernel for input channel c."""
     blocks = np.eye(spec.groups, dtype=bool)
     return np.kron(blocks, np.ones((spec.out_channels // spec.groups, spec.in_channels // spec.groups), dtype=bool))
 
@@ -99,7 +105,7 @@ weight_mask = Exercise(
             ),
         ),
         Mistake(
-            "That divides by g. A group has M/g outputs and C/g inputs: m // (M // g) is the group of output m.",
+            "That divides by g. A group has M/g outputs and C/g inputs: i // (M // g) is the group of output i.",
             lambda spec: np.equal.outer(
                 np.arange(spec.out_channels) // spec.groups, np.arange(spec.in_channels) // spec.groups
             ),
@@ -111,8 +117,8 @@ weight_mask = Exercise(
         ),
     ],
     hints=[
-        "Which group does output channel m belong to, if each group has M/g outputs in a row? And input channel c?",
-        "Output m is in group m // (M // g), input c in group c // (C // g).",
+        "Which group does output channel i belong to, if each group has M/g outputs in a row? And input channel c?",
+        "Output i is in group i // (M // g), input c in group c // (C // g).",
         "True where the two group numbers are equal; compare a column of M numbers with a row of C numbers.",
     ],
     takeaway="A grouped layer is a standard layer whose weight matrix is zero outside g blocks.",

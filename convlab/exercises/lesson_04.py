@@ -104,6 +104,10 @@ separable_macs = Exercise(
             "The stride is ignored: it belongs to the depthwise step, and leaves 55×55 positions, not 217×217.",
             lambda: 217 * 217 * (6 * 121 + 36),
         ),
+        Mistake(
+            "The stride is in the pointwise step. It belongs to the depthwise step, which then has 55×55 positions.",
+            lambda: 217 * 217 * 6 * 121 + 55 * 55 * 36,
+        ),
     ],
     hints=[
         "Two layers: depthwise 3 → 6 (two 11×11 kernels for each channel) with stride 4, then pointwise 6 → 6.",

@@ -69,6 +69,11 @@ remaining_share = Exercise(
             remaining(lambda a, r: a, lambda a, r: a * a * r * r),
         ),
         Mistake(
+            "That compares two shares by the law of lesson 04. They are shares of the standard layer, which shrinks "
+            "too. Compare the separable layer's MACs, before and after.",
+            lambda m, k, a, r: r * r * (k * k + a * m) / (a * (k * k + m)),
+        ),
+        Mistake(
             "The kernel is a square: K² in place of K.",
             lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
         ),
