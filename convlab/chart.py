@@ -80,8 +80,11 @@ def draw_points(ax, what, x, y, sources, labels, lines=(), also=(), log_y=True):
     for bar in zip(*(place(np.transpose((x, end))) for end in np.sort(y[1:], axis=0))):
         if np.isfinite(bar).all():
             taken.append(Bbox(np.add(bar, [[-0.06, 0], [0.06, 0]])))
+    labelled = []
     for label, at, point in zip(labels, places, zip(x, y[0])):
-        _label(ax, label, point, at, room, taken)
+        if not any(label == other and np.hypot(*(at - there)) < 0.15 for other, there in labelled):
+            _label(ax, label, point, at, room, taken)  # one label for a live and a recorded point at one place
+            labelled.append((label, at))
     for axis, (low, high), is_log in ((ax.xaxis, xlim, True), (ax.yaxis, ylim, log_y)):
         if is_log:
             ticks = LogLocator(subs=(1,) if high > 300 * low else (1, 2, 5)).tick_values(low, high)

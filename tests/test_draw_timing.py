@@ -217,6 +217,13 @@ def test_a_point_is_noisy_by_its_ratio_and_not_by_its_time():
     assert [text.get_text() for text in draw_time_against_macs(drifting).texts] == ["standard", "depthwise"]
 
 
+def test_a_live_and_a_recorded_point_at_one_place_share_a_label():
+    then = {"source": RECORDED, "measured_at": "then"}
+    rows = [*LIVE, row("standard", 0.2, **then), row("depthwise", 0.1, **then), row("pointwise", 0.1, **then)]
+    written = [text.get_text() for text in draw_time_against_macs(rows).texts if text.get_text()]
+    assert written == ["standard", "depthwise", "pointwise", "pointwise"]  # 10 % and 50 % of the time
+
+
 def test_a_noisy_point_is_labelled_so():
     assert [text.get_text() for text in draw_time_against_macs([LIVE[0], NOISY]).texts] == [
         "standard",
@@ -240,6 +247,7 @@ def test_no_label_meets_another_or_a_point_or_the_legend(seed):
     exponents = np.random.default_rng(seed).uniform(-2, 0, MAX_POINTS)
     rows = [row(name, 10**exponent) for name, exponent in zip([*LAYERS] * 4, exponents)]
     rows[5:] = [replace(r, timing=replace(r.timing, source=RECORDED, measured_at="then")) for r in rows[5:]]
+    rows = [replace(r, timing=replace(r.timing, label=f"{r.timing.label} {n}")) for n, r in enumerate(rows)]
     for draw, item in ((draw_time_against_macs, rows), (draw_roofline, ([PEAKS, THEN], rows))):
         figure, renderer = figure_of(draw, item)
         ax = figure.axes[0]
