@@ -109,7 +109,7 @@ def depthwise_part(spec: ConvSpec, shape) -> Fraction:
 
 
 def merged_kernels() -> tuple[np.ndarray, np.ndarray]:
-    """Return kernels P[m, c]·D[c] as (M, C, K·K), and where a layer that has them gives what the two steps give."""
+    """Return kernels P[i, c]·D[c] as (M, C, K·K), and where a layer that has them gives what the two steps give."""
     sizes = (2, 3, 4, 6), (3, 1, 2, 2), (5, 3, 1, 1)
     x, d, p = (np.arange(prod(size)).reshape(size) ** 2 % 11 - 4 for size in sizes)
     in_two_steps = conv2d_loops(conv2d_loops(x, d, groups=3).output, p).output
@@ -215,7 +215,7 @@ CLAIMS = (
           "The share is rounded. The parameters shrink by the same one."),
     Claim("D1-8", "what a separable layer does",
           Says("weigh each channel once, then mix M times", lambda value: value == 1),
-          {"share of outputs that a layer with kernels P[m, c]·D[c] gives too": lambda: merged_kernels()[1].mean(),
+          {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": lambda: merged_kernels()[1].mean(),
            "rank of one channel's M kernels": lambda: np.linalg.matrix_rank(merged_kernels()[0].swapaxes(0, 1)).max()},
           "As algebra: each channel's M kernels are multiples of one."),
     Claim("D2-1", "standard layer on a D×D input: cost", "C·M·K²·D²",

@@ -114,7 +114,7 @@ ROWS = {
     "D1-8": (
         "right",
         "weigh each channel once, then mix M times",
-        {"share of outputs that a layer with kernels P[m, c]·D[c] gives too": 1, "rank of one channel's M kernels": 1},
+        {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": 1, "rank of one channel's M kernels": 1},
     ),
     "D2-1": (
         "unstated",
