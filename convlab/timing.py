@@ -28,6 +28,7 @@ from convlab.timed import MIN_REPEATS, LayerTiming, Peaks, Timing, as_specs
 
 WARM_UP_SECONDS, REPEAT_SECONDS = 0.05, 0.01  # the least time that a function runs before, and in each repeat
 MATRIX_SIZE, COPY_BYTES = 1024, 140_000_000  # of `machine_peaks`
+KEPT_BYTES = 31 * 2**20  # freed once, it makes Linux' C library keep freed blocks up to this size for the next call
 
 
 def _each(jobs, name, setting):
@@ -71,6 +72,9 @@ def compare(
 ) -> dict[str, Timing]:
     """Time functions in turns, after a warm-up of each; what takes over two seconds shows its progress.
 
+    The state is that of a program that has run for a while: a block of memory that a call frees is there for the next
+    one. In a fresh program, a large output can come from the operating system anew at each call, which takes longer.
+
     Args:
         jobs: label → a function without arguments, or (function, *arguments).
         repeats: rounds at least. More follow until each interquartile range is at most `spread` × its median, or
@@ -100,6 +104,7 @@ def compare(
         fixed[label] = (many, bool(grad[label]), *_seen(f, args), torch.__version__, now, spread)
         timers[label] = Timer("f(*args)", globals={"f": f, "args": args}, num_threads=many)
     seconds = {label: [] for label in jobs}
+    torch.empty(KEPT_BYTES, dtype=torch.uint8)  # freed at once: as in a program that has run for a while
     with tqdm(total=repeats * len(jobs), delay=2, leave=False, desc="timing") as bar:
         for label, timer in timers.items():
             with _running(label, grad[label]):

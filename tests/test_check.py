@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import sem, ttest_rel
 
 from convlab import check, cost_table, output_shape
 from convlab.exercise import Exercise
@@ -625,6 +626,8 @@ WRONG = {
         (lambda readings, warm_up: median(seconds_of_calls(readings[warm_up:])), "cut off before"),
         (lambda readings, warm_up: np.mean(seconds_of_calls(readings)[warm_up:]), "mean of the calls"),
         (lambda readings, warm_up: max(readings) / len(readings), "all the time over the number of calls"),
+        (lambda readings, warm_up: median(seconds_of_calls(readings)[warm_up:]) * 1000, "in milliseconds"),
+        (lambda readings, warm_up: seconds_of_calls(readings)[warm_up:], "the times of all calls"),
         (lambda readings, warm_up: sorted(seconds_of_calls(readings)[warm_up:])[0], "the shortest call"),
     ],
     "attainable_macs_per_second": [
@@ -647,11 +650,15 @@ WRONG = {
         (lambda s, macs, o, other: median(a * macs / (b * other) for a, b in zip(s, o)), "the wrong way round"),
         (lambda s, macs, o, other: median(ratios_by_round(o, other, s, macs)), "That is the inverse"),
         (lambda s, macs, o, other: median(b / a * other / macs for a, b in zip(s, o)), "The times are inverted"),
+        (lambda s, macs, o, other: list(ratios_by_round(s, macs, o, other)), "one ratio for each round"),
         (lambda s, macs, o, other: median(a / macs for a in s), "the first layer alone"),
         (lambda s, macs, o, other: median(a / macs - b / other for a, b in zip(s, o)), "difference of the times"),
     ],
     "standard_error": [
         (lambda a, b: np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, "That is a share"),
+        (lambda a, b: np.subtract(a, b).std() / len(a) ** 0.5, "That is a share, and divided by n"),
+        (lambda a, b: 100 * np.subtract(a, b).std(), "and then by √n"),
+        (lambda a, b: np.diff(ttest_rel(a, b).confidence_interval(0.95))[0] * 50, "Leave t out"),
         (lambda a, b: 100 * np.subtract(a, b).std(ddof=1), "Divide it by √n"),
         (lambda a, b: 100 * np.subtract(a, b).std(ddof=1) / len(a), "divides by n. "),
         (lambda a, b: 100 * np.std(np.subtract(a, b)) / len(a) ** 0.5, "as NumPy does by default"),
@@ -802,6 +809,7 @@ RIGHT = {
         lambda a, b: 100 * np.subtract(a, b).std(ddof=1) / len(a) ** 0.5,
         lambda a, b: stdev(100 * (x - y) for x, y in zip(a, b)) / len(a) ** 0.5,
         lambda a, b: 100 * (torch.tensor(a) - torch.tensor(b)).std() / len(a) ** 0.5,
+        lambda a, b: 100 * sem(a - b),
     ],
     "widest_separable": [
         separable_width(separable_macs_of),
@@ -810,6 +818,7 @@ RIGHT = {
     ],
     "seeds_needed": [
         lambda s, d: ceil((2 * s / d) ** 2),
+        lambda s, d: np.ceil((2 * s / d) ** 2),
         lambda s, d: next(n for n in range(1, 999) if 2 * s / n**0.5 <= d),
     ],
 }

@@ -154,6 +154,15 @@ def test_an_error_passes_with_the_label_of_the_job_and_leaves_no_setting_behind(
     assert (torch.get_num_threads(), torch.is_grad_enabled()) == before
 
 
+def test_compare_frees_a_block_first_so_that_memory_is_reused(monkeypatch):
+    made, empty = [], torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *size, **kind: made.append((size, kind)) or empty(*size, **kind))
+    compare({"a": lambda: made.append("job")}, **QUICK)
+    assert made[0] == ((timing.KEPT_BYTES,), {"dtype": torch.uint8})
+    assert "job" in made[1:]
+    assert 2**24 < timing.KEPT_BYTES < 2**25  # above, the C library does not keep it
+
+
 CONV = nn.Conv2d(3, 4, 2).double()
 
 

@@ -58,6 +58,14 @@ median_call_seconds = Exercise(
             lambda readings, warm_up: readings[-1] / len(readings),
         ),
         Mistake(
+            "That is the right number in milliseconds. Wanted seconds, as the clock gives them.",
+            lambda readings, warm_up: 1000 * np.median(call_seconds(readings)[warm_up:]),
+        ),
+        Mistake(
+            "You return the times of all calls. Take their median.",
+            lambda readings, warm_up: call_seconds(readings)[warm_up:],
+        ),
+        Mistake(
             "That is the shortest call. Wanted the median.",
             lambda readings, warm_up: min(call_seconds(readings)[warm_up:]),
         ),
@@ -169,6 +177,10 @@ slowdown_per_mac = Exercise(
         Mistake(
             "The times are inverted, the MACs are not. Wanted seconds / macs of the first over that of the other.",
             lambda seconds, macs, others, other_macs: np.median(np.divide(others, seconds)) * other_macs / macs,
+        ),
+        Mistake(
+            "You return one ratio for each round. Take their median.",
+            lambda seconds, macs, others, other_macs: np.divide(seconds, others) * other_macs / macs,
         ),
         Mistake(
             "That is the time for each MAC of the first layer alone. Divide it by that of the other.",

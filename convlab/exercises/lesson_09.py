@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil, floor
 
 import numpy as np
+from scipy.special import stdtrit
 
 from convlab import cost_table
 from convlab.exercise import Exercise, Mistake
@@ -12,9 +13,12 @@ from convlab.small import small_network
 from convlab.training import INPUT_SHAPE
 
 PAIRS = [
-    ([0.96, 0.97, 0.99, 0.98, 0.95], [0.95, 0.97, 0.96, 0.97, 0.93]),
-    ([0.90, 0.88, 0.93], [0.94, 0.95, 0.94]),
-    ([0.985, 0.990, 0.970, 0.980, 0.995, 0.975, 0.980], [0.980, 0.985, 0.985, 0.970, 0.980, 0.980, 0.965]),
+    (np.array([0.96, 0.97, 0.99, 0.98, 0.95]), np.array([0.95, 0.97, 0.96, 0.97, 0.93])),
+    (np.array([0.90, 0.88, 0.93]), np.array([0.94, 0.95, 0.94])),
+    (
+        np.array([0.985, 0.990, 0.970, 0.980, 0.995, 0.975, 0.980]),
+        np.array([0.980, 0.985, 0.985, 0.970, 0.980, 0.980, 0.965]),
+    ),
 ]
 
 
@@ -26,7 +30,7 @@ def true_standard_error(accuracies, others):
 
 def points(spread):
     """Return an exercise-shaped function of two arrays of accuracies in percent, and their number."""
-    return lambda a, b: float(spread(100 * np.array(a), 100 * np.array(b), len(a)))
+    return lambda a, b: float(spread(100 * a, 100 * b, len(a)))
 
 
 standard_error = Exercise(
@@ -36,6 +40,20 @@ standard_error = Exercise(
         Mistake(
             "That is a share. In percentage points it is 100 times as much.",
             lambda *case: true_standard_error(*case) / 100,
+        ),
+        Mistake(
+            "That is a share, and divided by n inside the standard deviation, as NumPy does by default. Wanted are "
+            "percentage points, and n − 1: ddof=1.",
+            points(lambda a, b, n: (a - b).std() / np.sqrt(n) / 100),
+        ),
+        Mistake(
+            "That is the standard deviation as NumPy takes it by default. Divide by n − 1 in it, with ddof=1, and then "
+            "by √n.",
+            points(lambda a, b, n: (a - b).std()),
+        ),
+        Mistake(
+            "That is half the 95 % interval: t times the standard error. Leave t out.",
+            points(lambda a, b, n: stdtrit(n - 1, 0.975) * (a - b).std(ddof=1) / np.sqrt(n)),
         ),
         Mistake(
             "That is the spread of one difference: the standard deviation. Divide it by √n.",
@@ -171,8 +189,8 @@ widest_separable = Exercise(
 
 
 seeds_needed = Exercise(
-    target=lambda spread, half_width: ceil((2 * spread / half_width) ** 2),
-    cases=[(0.5, 0.3), (1.0, 0.25), (0.4, 0.07), (1.3, 0.6)],
+    target=lambda spread, half_width: float(ceil((2 * spread / half_width) ** 2)),  # np.ceil's floats are right too
+    cases=[(1.3, 0.3), (1.0, 0.25), (0.4, 0.07), (1.7, 0.4)],  # so many seeds that the real t is 2 or less
     mistakes=[
         Mistake("That rounds down: the interval is still too wide.", lambda s, d: floor((2 * s / d) ** 2)),
         Mistake("That does not round. Seeds are whole: round up.", lambda s, d: (2 * s / d) ** 2),
@@ -186,7 +204,7 @@ seeds_needed = Exercise(
     hints=[
         "Solve 2·spread/√n = half_width for n.",
         "√n = 2·spread/half_width. Square it, and round up.",
-        "ceil((2 * spread / half_width) ** 2)",
+        "np.ceil((2 * spread / half_width) ** 2)",
     ],
     takeaway="Half the interval takes four times the seeds. So ask first how small a difference matters to you.",
 )
