@@ -62,11 +62,12 @@ def _each_condition(run):
 
 
 def count_table(rows: dict[str, LayerTiming]) -> DataFrame:
-    """Return what is counted, not timed: MACs, how many times fewer than the standard layer, bytes, MACs per byte."""
+    """Return what is counted: channels, MACs, how many times fewer than the standard layer, bytes, MACs per byte."""
     from pandas import DataFrame
 
     lines = {
         label: {
+            "channels": f"{row.layers[0].in_channels} → {row.layers[-1].out_channels}",
             "MACs": f"{row.macs:,}",
             "times fewer": f"{rows[BASE].macs / row.macs:.3g}",
             "bytes": f"{row.bytes_moved:,}",
@@ -104,7 +105,8 @@ def ratio_grid(*runs: Iterable[LayerTiming]) -> DataFrame:
             for label, row in rows.items():
                 if label != BASE:
                     column[batch, label] = f"{row.timing.ratio(rows[BASE].timing).median:.2f}"
-    grid = DataFrame(columns)
+    in_order = sorted(columns, key=lambda rest: (rest[0] != "contiguous", rest[1] != "forward", rest[2]))
+    grid = DataFrame({rest: columns[rest] for rest in in_order})
     grid.columns.names, grid.index.names = ["layout", "pass", "threads"], ["batch", ""]
     return grid
 

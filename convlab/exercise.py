@@ -92,12 +92,14 @@ def is_rounded(given, wanted) -> bool:
 
 
 def shown(value) -> str:
-    """Return a value as the learner should read it: numbers with separators, arrays by their shape."""
+    """Return a value as the learner should read it: numbers with separators, long arrays by their shape."""
     if is_number(value):
         return f"{value:,}" if isinstance(value, Integral) else f"{value:,.6g}"
     if isinstance(value, list | np.ndarray) or hasattr(value, "detach"):
         array = as_array(value)
-        return repr(value) if array is None else f"an array of shape {array.shape}"
+        if array is None or (array.ndim == 1 and array.size <= 10 and isinstance(value, list)):
+            return repr(value)
+        return f"an array of shape {array.shape}"
     return repr(value)
 
 

@@ -63,6 +63,7 @@ def test_the_tables_compare_with_the_standard_layer_round_by_round():
     counts, times = count_table(rows), time_table(rows)
     outputs, weights = 2 * 8 * 3 * 6, 8 * 6  # 5×7 under a 3×2 kernel; 4 channels in 4 groups: 1 channel each
     assert list(counts.loc["grouped"]) == [
+        "4 → 8",
         f"{outputs * 6:,}",
         "4",
         f"{4 * (2 * 4 * 35 + weights + outputs):,}",
@@ -79,6 +80,12 @@ def test_the_grid_has_a_column_for_each_condition_and_a_row_for_each_batch_and_l
     assert list(grid.index) == [(1, "grouped"), (16, "grouped")]
     assert list(grid.columns) == [("contiguous", "forward", 1), ("contiguous", "forward", 2)]
     assert grid.to_numpy().tolist() == [["0.25", "0.75"]] * 2
+
+
+def test_the_columns_of_the_grid_have_one_order():
+    runs = [a_run(run="a", form="channels_last"), a_run(run="b", grad=True), a_run(run="c")]
+    wanted = [("contiguous", "forward"), ("contiguous", "both"), ("channels_last", "forward")]
+    assert list(ratio_grid(*runs).columns) == [(*pair, threads) for pair in wanted for threads in (1, 2)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from convlab.exercise import Exercise, Mistake, Reply, predict, same_value
+from convlab.exercise import Exercise, Mistake, Reply, predict, same_value, shown
 
 DOUBLE = Exercise(
     target=lambda number: 2 * number,
@@ -191,3 +191,11 @@ def test_draw_shows_the_first_case_that_is_wrong():
     assert "matrix = an array of shape (2, 3)" in right_for_one
     assert "3 of 3 cells differ" in right_for_one
     assert right_for_one != repr(TWO_SUMS.draw(lambda matrix: matrix.sum(axis=0, keepdims=True)))
+
+
+def test_a_short_list_is_shown_and_a_long_one_or_an_array_by_its_shape():
+    assert shown([1.5, 2.0]) == "[1.5, 2.0]"
+    assert shown([0] * 10) == str([0] * 10)
+    assert shown([0] * 11) == "an array of shape (11,)"
+    assert shown([[1, 2]]) == "an array of shape (1, 2)"
+    assert shown(np.zeros(3)) == "an array of shape (3,)"
