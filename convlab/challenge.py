@@ -2,6 +2,9 @@
 
 The check builds a network itself, starts its layers from new weights, and trains it on splits of the digits that the
 attempts do not use. It shows no label of a held-out image to the network.
+
+What it does not see: work in elementwise products, numbers written out in Python, gradients that a network changes,
+and a network that behaves otherwise in its training than in the one call in training mode before. None is allowed.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
@@ -26,12 +31,13 @@ from convlab import cost_table
 from convlab.exercise import Exercise, Reply, at_line, shown
 from convlab.spec import exact_int
 from convlab.trained import Trained
-from convlab.training import CLASSES, INPUT_SHAPE, split_digits, train, train_and_test
+from convlab.training import CLASSES, INPUT_SHAPE, split_digits, train
 
 EPOCHS, ATTEMPT_SEEDS, CHECK_SEEDS = 8, range(3), range(100, 105)
 ATTEMPTS = Path("attempts.jsonl")  # beside the notebook
 CHANCE, KNOWS = 1 / CLASSES, 0.5  # an untrained network that is right so often has the answers from elsewhere
-WITHOUT_PRODUCTS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "PReLU")  # may have parameters all the same
+WITHOUT_PRODUCTS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)  # may have parameters all the same
+LONGEST_NAME = 24  # that has room in the picture
 
 
 class Budget(NamedTuple):
@@ -88,12 +94,13 @@ def _refusing(what, build=None):
     except _Refused:
         raise
     except Exception as error:
-        reason = str(error).strip() or "no message"
-        raise _Refused(f"{what} stopped with {type(error).__name__}: {reason}{at_line(build, error)}.") from error
+        reason = str(error).strip().rstrip(".") or "no message"
+        tip = " Is nn.Flatten() missing before a linear layer?" * ("mat1 and mat2" in reason)
+        raise _Refused(f"{what} stopped with {type(error).__name__}: {reason}{at_line(build, error)}.{tip}") from error
 
 
 class _Sources(TorchDispatchMode):
-    """Refuses a tensor of several numbers that is neither given to the network nor made by its forward."""
+    """Refuses a tensor of several numbers that is neither given, nor made by the forward."""
 
     def __init__(self, given: Iterable[Tensor]):
         super().__init__()
@@ -105,8 +112,9 @@ class _Sources(TorchDispatchMode):
             is_several = isinstance(tensor, Tensor) and tensor.numel() > 1
             if is_several and tensor.untyped_storage().data_ptr() not in self.known:
                 raise _Refused(
-                    f"The forward uses a tensor of shape {tuple(tensor.shape)} that is neither its input nor a "
-                    "parameter. Wanted a network that knows only what it learns: no tables, no stored images."
+                    f"The network uses a tensor of shape {tuple(tensor.shape)} that is neither its input nor a "
+                    "parameter. Is it a layer in a plain list? Use nn.ModuleList. Is it an order of channels? Use "
+                    "nn.ChannelShuffle. Tables, stored images and stored weights are refused."
                 )
         out = operation(*args, **(kwargs or {}))
         made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
@@ -115,11 +123,11 @@ class _Sources(TorchDispatchMode):
         return out
 
 
-def _outputs(model, images, when):
+def _outputs(model, images, when, training=False):
     """Return the outputs for some images, if they have the right form and come from input and parameters alone."""
-    with _refusing(f"The network{when}, given {len(images)} of the images,"), torch.no_grad():
+    with _refusing(f"The network{when}, given {len(images)} of the images,"), torch.set_grad_enabled(training):
         with _Sources([images, *model.parameters(), *model.buffers()]):
-            out = model(images)
+            out = model.train(training)(images)
     if not isinstance(out, Tensor) or tuple(out.shape) != (len(images), CLASSES):
         got = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
         raise _Refused(f"For {len(images)} images the network returns {got}. Wanted shape {(len(images), CLASSES)}.")
@@ -151,69 +159,84 @@ def _networks(build, count):
     return models
 
 
-def _check_layers(model):
-    """Refuse what cannot be started anew, and what a network could bring along beside its parameters."""
+def _start_anew(model):
+    """Give each layer new weights; refuse what cannot be started anew, or is brought along beside the parameters."""
     for name, layer in model.named_modules():
         named = f"{name or 'The network'} ({type(layer).__name__})"
-        own, buffers = [*layer.parameters(recurse=False)], [*layer.named_buffers(recurse=False)]
-        is_torch = type(layer).__module__.startswith("torch.nn.modules.") and hasattr(layer, "reset_parameters")
-        if own and not is_torch:
+        torch_class = next(kind for kind in type(layer).__mro__ if kind.__module__.startswith("torch.nn.modules."))
+        reset = getattr(torch_class, "reset_parameters", None)  # not that of a class of the learner's
+        own, buffers = [*layer.parameters(recurse=False)], dict(layer.named_buffers(recurse=False))
+        if isinstance(layer, LazyModuleMixin):
+            raise _Refused(f"{named} does not know its channels yet. Wanted them as numbers: nn.Linear(64, 10).")
+        usual = {"running_mean", "running_var", "num_batches_tracked"} if isinstance(layer, _NormBase) else set()
+        if extra := [*buffers.keys() - usual]:
+            raise _Refused(
+                f"{named} has the buffer {extra[0]!r} of shape {tuple(buffers[extra[0]].shape)}, which no budget "
+                "counts. Wanted none but those of normalisation."
+            )
+        numbers = [tensor.data for tensor in (*own, *buffers.values()) if tensor.is_floating_point()]
+        for tensor in numbers:
+            tensor.fill_(torch.nan)
+        if reset and (own or buffers):
+            reset(layer)
+        if any(tensor.isnan().any() for tensor in numbers):
             raise _Refused(
                 f"{named} has parameters of its own that cannot be started anew. Wanted them in layers of torch.nn "
                 "with reset_parameters(), such as nn.Conv2d, nn.Linear and nn.BatchNorm2d."
-            )
-        if buffers and not (is_torch and isinstance(layer, nn.modules.batchnorm._NormBase)):
-            raise _Refused(
-                f"{named} has the buffer {buffers[0][0]!r} of shape {tuple(buffers[0][1].shape)}, which no budget "
-                "counts. Wanted none but those of normalisation."
             )
 
 
 def _cost(model, images):
     """Return the parameters, and the MACs for one image; counted on a shape, and again on real images."""
     model.eval()
+    layers = dict(model.named_modules())
     with warnings.catch_warnings(), _refusing("The network, counted by cost_table,"):
         warnings.simplefilter("ignore")  # what is not counted is refused below
-        tables = cost_table(model, INPUT_SHAPE), cost_table(model, images, real=True)
+        try:
+            tables = cost_table(model, INPUT_SHAPE), cost_table(model, images, real=True)
+        except RuntimeError as error:
+            if "looks at values" in str(error):
+                error = _Refused("Your forward looks at values of the image (assert, if, .item()). Leave that out.")
+            raise error
     for table in tables:
         if table.uncounted:
             raise _Refused(f"cost_table cannot count {', '.join(table.uncounted)}. Wanted work that it counts.")
-        idle = [row for row in table.rows if row.params and not row.macs and not row.kind.startswith(WITHOUT_PRODUCTS)]
-        if idle:
-            raise _Refused(
-                f"{idle[0].name} ({idle[0].kind}) has {idle[0].params:,} parameters and no counted MACs. "
-                "Wanted parameters whose work is counted, or those of normalisation."
-            )
+        for row in table.rows:
+            if row.params and not row.macs and not isinstance(layers.get(row.name), WITHOUT_PRODUCTS):
+                raise _Refused(
+                    f"{row.name} ({row.kind}) has {row.params:,} parameters and no counted MACs. Call the layer "
+                    "itself in your forward, as in self.f(x), and do not use its weight; or leave it out."
+                )
     one, many = (table.total for table in tables)
-    if many.macs != one.macs * len(images):
+    if many.macs != one.macs * len(images) or not one.macs:
         raise _Refused(f"The network does {one.macs:,} MACs for one image, and {many.macs:,} for {len(images)} images.")
     return one.params, one.macs
 
 
-def _measured(models, budget, seeds, epochs):
+def _trained(models, budget, seeds, epochs):
     """Train and test networks, one for each seed; refuse as early as possible."""
     splits = [split_digits(seed) for seed in seeds]
     images, accuracies = splits[0].held_out_images, []
     for model in models:
-        _check_layers(model)
+        _start_anew(model)
         for count in (1, 2, 50):
-            _outputs(model.eval(), images[:count], "")
+            _outputs(model, images[:count], "")
         params, macs = _cost(model, images[:50])
-        if over := budget.over(params, macs):
+        if over := budget.over(params, macs) if budget else []:
             raise _Refused(f"Over the budget, so it was not trained. {'. '.join(over)}.")
-        for layer in model.modules():
-            if [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]:
-                type(layer).reset_parameters(layer)
+        _outputs(model, splits[0].images[:50], " in training mode", training=True)
     for model, split, seed in zip(tqdm(models, delay=2, leave=False, desc="training"), splits, seeds):
+        torch.manual_seed(seed)
+        _start_anew(model)
         images, labels = split.held_out_images, split.held_out_labels
-        if (known := _share_right(_outputs(model.eval(), images, ""), labels)) >= KNOWS:
+        if (known := _share_right(_outputs(model, images, ""), labels)) >= KNOWS:
             raise _Refused(
                 f"Before any training the network classifies {known:.1%} of the held-out images right, where guessing "
                 f"gives {CHANCE:.0%}. It has the answers from elsewhere. Wanted a network that learns in the check."
             )
         with _refusing(f"The training from seed {seed}"):
             train(model, split.images, split.labels, epochs, seed)
-        out = _outputs(model.eval(), images, ", trained")
+        out = _outputs(model, images, ", trained")
         alone = torch.cat([_outputs(model, image[None], ", trained") for image in images[:3]])
         if not torch.allclose(out[:3], alone, rtol=1e-3, atol=1e-3):
             raise _Refused("The outputs for an image depend on the other images given, or on chance.")
@@ -223,12 +246,25 @@ def _measured(models, budget, seeds, epochs):
     return Trained("design", params, macs, tuple(seeds), tuple(accuracies), epochs, torch.__version__)
 
 
-def judge(
-    build: Callable[[], nn.Module],
-    budget: Budget = BUDGET,
-    seeds: Iterable[int] = CHECK_SEEDS,
-    epochs: int = EPOCHS,
-) -> Reply:
+def _measured(build, budget, seeds, epochs) -> Trained | Reply:
+    """Return what the networks of a function learn, or a reply if there is nothing to measure."""
+    if build is None or build is ...:
+        return Reply("not yet", "Give a function that builds your network, and run the cell again.")
+    if isinstance(build, nn.Module) or not callable(build):
+        return Reply(
+            "wrong",
+            f"You gave something of type {type(build).__name__}. Wanted a function that builds a network: its name.",
+        )
+    try:
+        with torch.random.fork_rng([]):
+            if models := _networks(build, len(seeds)):
+                return _trained(models, budget, seeds, epochs)
+    except _Refused as refused:
+        return Reply("wrong", str(refused))
+    return Reply("not yet", "Your function returns None so far. Let it return a network; run the cell again.")
+
+
+def judge(build: Callable, budget: Budget = BUDGET, seeds: Iterable[int] = CHECK_SEEDS, epochs: int = EPOCHS) -> Reply:
     """Measure a design and reply: not yet, wrong because …, or right with the margins. It never raises for a design.
 
     The order: the form of the network and its costs, without training; then, for each seed, a network with new
@@ -241,35 +277,21 @@ def judge(
     >>> judge(starter, seeds=[0, 1]).outcome
     'wrong'
     """
-    seeds = tuple(seeds)
-    if build is None or build is ...:
-        return Reply("not yet", "Give a function that builds your network, and run the cell again.")
-    if isinstance(build, nn.Module) or not callable(build):
-        return Reply(
-            "wrong",
-            f"You gave something of type {type(build).__name__}. Wanted a function that builds a network: its name.",
-        )
-    with torch.random.fork_rng([]):
-        torch.manual_seed(1)
-        try:
-            models = _networks(build, len(seeds))
-            if models is None:
-                return Reply(
-                    "not yet", "Your function returns None so far. Let it return a network; run the cell again."
-                )
-            return _verdict(_measured(models, budget, seeds, epochs), budget)
-        except _Refused as refused:
-            return Reply("wrong", str(refused))
+    found = _measured(build, budget, tuple(seeds), epochs)
+    return found if isinstance(found, Reply) else _verdict(found, budget)
 
 
 def _verdict(trained, budget):
     """Return the reply to a design that is within its budget."""
-    margin, error = trained.mean - budget.accuracy, trained.spread / len(trained.seeds) ** 0.5
+    from scipy.special import stdtrit  # a third of a second; only who trains waits for it
+
+    margin, runs = trained.mean - budget.accuracy, len(trained.seeds)
+    half = stdtrit(runs - 1, 0.975) * trained.spread / runs**0.5
     side = "below" if margin < 0 else "above"
     reply = f"{trained.mean:.2%} of the held-out images, {100 * abs(margin):.2f} points {side} {budget.accuracy:.2%}: "
-    reply += f"the mean of {len(trained.seeds)} runs, with a standard error of {100 * error:.2f} points."
-    if abs(margin) < 2 * error:
-        reply += "\nThat is within two standard errors of the limit: with other seeds the answer could be another."
+    reply += f"the mean of {runs} runs, ± {100 * half:.2f} points (95 % interval)."
+    if abs(margin) <= half:
+        reply = f"Too close to call: the 95 % interval holds the limit, and this mean is {side} it.\n{reply}"
     reply += f"\n{trained.params:,} parameters, {budget.params - trained.params:,} to spare."
     reply += f" {trained.macs:,} MACs, {budget.macs - trained.macs:,} to spare."
     return Reply("wrong" if margin < 0 else "right", reply)
@@ -289,21 +311,24 @@ class Design:
 # The attempts.
 
 
-def attempt(name: str, build: Callable[[], nn.Module] | None, path: str | Path = ATTEMPTS, **options) -> Reply:
-    """Train a design on the seeds 0 to 2, and add the result to a file, one line an attempt.
+def attempt(
+    name: str, build: Callable | None, path: str | Path = ATTEMPTS, seeds=ATTEMPT_SEEDS, epochs=EPOCHS
+) -> Reply:
+    """Measure a design on the seeds 0 to 2 as `judge` does, and add the result to a file, one line an attempt.
+
+    A design over the budget is measured and kept too. One that `judge` would refuse otherwise is not.
 
     Args:
-        name: what the attempt is called in the picture.
+        name: what the attempt is called in the picture: 24 letters at most.
         build: as for `judge`. None, or a function that returns None, is no attempt, and nothing is written.
-        options: `seeds` and `epochs` of `train_and_test`.
-
-    Raises: what the network raises.
     """
-    with torch.random.fork_rng([]):
-        if build is None or build is ... or build() is None:
-            return Reply("not yet", "Let your function return a network, and run the cell again.")
-    options = {"seeds": ATTEMPT_SEEDS, "epochs": EPOCHS} | options
-    found = train_and_test({str(name): build}, **options)[str(name)]
+    name = str(name)
+    if len(name) > LONGEST_NAME:
+        return Reply("wrong", f"{shown(name)} has {len(name)} letters. Wanted a name of {LONGEST_NAME} at most.")
+    found = _measured(build, None, tuple(seeds), epochs)
+    if isinstance(found, Reply):
+        return found
+    found = replace(found, label=name)
     costs = f"{found.params:,} parameters, {found.macs:,} MACs"
     reply = f"{found.label}: {found.mean:.2%} in {len(found.seeds)} runs, {costs}."
     if over := BUDGET.over(found.params, found.macs):

@@ -5,6 +5,8 @@ The bar through a point is one standard deviation up and down, over the seeds.
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -25,6 +27,8 @@ def _checked(data, cost):
         raise TypeError(
             f"the budget {budget!r} has no {missing[0]}; wanted one with accuracy, params and macs, or None"
         )
+    if free := [row.label for row in rows if getattr(row, COSTS[cost]) < 1]:
+        raise ValueError(f"{free[0]!r} has 0 {cost}, which has no place on a log scale; wanted 1 at least")
     return rows, budget, COSTS[cost]
 
 
@@ -89,8 +93,12 @@ def draw_accuracy(data, ax: Axes | None = None, cost: str = "MACs") -> Axes:
     rows, budget, field = _checked(data, cost)
     x = [getattr(row, field) / 1000 for row in rows]
     y = 100 * np.transpose([(row.mean, row.mean - row.spread, row.mean + row.spread) for row in rows])
-    lines, also = [], ()
+    lines, also, labels = [], (), [row.label for row in rows]
     if budget is not None:
+        unseen, other = next((name, one) for name, one in COSTS.items() if name != cost)
+        for n, row in enumerate(rows):  # inside the shade, and over all the same
+            if row.mean >= budget.accuracy and getattr(row, field) <= getattr(budget, field):
+                labels[n] += f" (over: {unseen})" * (getattr(row, other) > getattr(budget, other))
         also = most, least, top = getattr(budget, field) / 1000, 100 * budget.accuracy, 100
         look = {"facecolor": tint(OUTPUT, 0.85), "edgecolor": INK, "linestyle": DASHES[1], "zorder": 0}
         words = f"within the budget: at least {percent(budget.accuracy)}, at most {1000 * most:,.0f} {cost}"
@@ -101,10 +109,9 @@ def draw_accuracy(data, ax: Axes | None = None, cost: str = "MACs") -> Axes:
             return max((height for at, height in points if at <= x), default=np.nan)
 
         lines = [(best, DASHES[0], f"the best with so many {cost} or fewer")]
-    draw_points(
-        ax, "a chart of accuracy", x, y, [row.source for row in rows], [row.label for row in rows], lines, also, False
-    )
+    draw_points(ax, "a chart of accuracy", x, y, [row.source for row in rows], labels, lines, also, False)
     ax.set_yticks([tick for tick in ax.get_yticks() if ax.get_ylim()[0] <= tick <= 100])
     ax.set(xlabel=f"thousand {cost} for one image (log scale)", ylabel="accuracy on held-out images, %")
-    ax.set_title(_title(rows, budget), loc="left")
+    title = _title(rows, budget)
+    ax.set_title(title if budget is None else fill(title, 76), loc="left")
     return ax

@@ -4,17 +4,21 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import ttest_1samp
 from sklearn.datasets import load_digits
 from torch import nn
 
 from convlab import challenge, check, cost_table
 from convlab.challenge import BUDGET, TIGHT, Budget, attempt, attempts, judge, starter
-from convlab.training import INPUT_SHAPE, accuracy, split_digits, train
+from convlab.draw import draw_accuracy
+from convlab.trained import Trained
+from convlab.training import INPUT_SHAPE, accuracy, split_digits, train, train_and_test
 
 LOOSE = Budget(accuracy=0.2, params=10**6, macs=10**9)
 quick = partial(judge, budget=LOOSE, seeds=(7, 8), epochs=1)
@@ -62,6 +66,13 @@ def test_a_function_that_is_not_written_is_not_yet():
     assert quick(build).outcome == "not yet"
 
 
+def test_an_error_that_ends_with_a_full_stop_is_quoted_with_one():
+    def build():
+        raise ValueError("No. ")
+
+    assert quick(build).message == 'Your function stopped with ValueError: No at `raise ValueError("No. ")`.'
+
+
 def test_a_function_that_raises_is_quoted_with_its_line():
     def build():
         return nn.Conv2d(3, 8, 3, groups=2)
@@ -91,7 +102,7 @@ REFUSED = {  # name → (answer, what the reply says)
         "For 2 images the network returns shape (1, 10). Wanted shape (2, 10)",
     ),
     "no tensor": (with_forward(lambda self, x: [x]), "returns a list"),
-    "fails": (lambda: nn.Sequential(nn.Linear(64, 10)), "given 1 of the images, stopped with RuntimeError: mat1"),
+    "fails": (lambda: nn.Sequential(nn.Linear(64, 10)), "Is nn.Flatten() missing before a linear layer?"),
     "fails on some batch sizes": (
         with_forward(lambda self, x: self.layers[0](x.view(-1 if len(x) < 50 else 25, 64)), HEAD),
         "given 50 of the images, stopped with RuntimeError",
@@ -102,7 +113,7 @@ REFUSED = {  # name → (answer, what the reply says)
     ),
     "fails in training alone": (
         with_forward(fail_in_training, HEAD),
-        "The training from seed 7 stopped with OverflowError: too much",
+        "The network in training mode, given 50 of the images, stopped with OverflowError: too much.",
     ),
     "not finite": (with_forward(lambda self, x: self.layers[0](flat(x)) / 0, HEAD), "not finite"),
     "no gradient": (
@@ -117,7 +128,10 @@ REFUSED = {  # name → (answer, what the reply says)
         with_forward(lambda self, x: self.layers[0](F.dropout(flat(x), 0.5)), HEAD),
         "or on chance",
     ),
-    "lazy": (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), "uninitialized parameter"),
+    "lazy": (
+        lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10)),
+        "1 (LazyLinear) does not know its channels yet. Wanted",
+    ),
 }
 
 
@@ -168,10 +182,10 @@ def test_the_tight_budget_differs_in_macs_alone():
 # The accuracy.
 
 
-def test_an_accuracy_that_is_too_low_is_given_with_its_distance_and_its_standard_error():
+def test_an_accuracy_that_is_too_low_is_given_with_its_distance_and_its_interval():
     reply = quick(linear, budget=LOOSE._replace(accuracy=1))
     assert reply.outcome == "wrong"
-    assert "points below 100.00%: the mean of 2 runs, with a standard error of" in reply.message
+    assert "points below 100.00%: the mean of 2 runs, ± " in reply.message
     assert "650 parameters, 999,350 to spare. 640 MACs, 999,999,360 to spare." in reply.message
 
 
@@ -182,12 +196,26 @@ def test_an_accuracy_that_is_high_enough_is_right_with_all_three_margins():
     assert "999,350 to spare" in reply.message and "999,999,360 to spare" in reply.message
 
 
-@pytest.mark.parametrize(("accuracies", "is_said"), [((0.6, 0.8), True), ((0.71, 0.73), True), ((0.72, 0.721), False)])
-def test_a_result_within_two_standard_errors_of_the_limit_is_said_to_be_so(monkeypatch, accuracies, is_said):
+@pytest.mark.parametrize(
+    ("accuracies", "outcome", "is_said"),
+    [
+        ((0.6, 0.8), "wrong", True),
+        ((0.74, 0.76), "right", True),  # more than two standard errors, and inside the interval of two runs
+        ((0.719, 0.721), "right", False),
+        ((0.659, 0.661), "wrong", False),
+    ],
+)
+def test_a_result_whose_95_percent_interval_holds_the_limit_is_too_close_to_call(
+    monkeypatch, accuracies, outcome, is_said
+):
     given = iter([0, accuracies[0], 0, accuracies[1]])
     monkeypatch.setattr(challenge, "_share_right", lambda *_: next(given))
     reply = quick(linear, budget=LOOSE._replace(accuracy=0.705))
-    assert ("within two standard errors" in reply.message) == is_said
+    low, high = ttest_1samp(accuracies, 0).confidence_interval(0.95)
+    assert f"the mean of 2 runs, ± {50 * (high - low):.2f} points (95 % interval)" in reply.message
+    assert (low <= 0.705 <= high) == is_said
+    assert reply.message.startswith("Too close to call: ") == is_said
+    assert reply.outcome == outcome
 
 
 def test_the_mean_that_meets_the_limit_exactly_is_right(monkeypatch):
@@ -242,9 +270,40 @@ def nearest(x):
     return F.one_hot(LABELS[(flat(x)[:, None] - flat(IMAGES)).square().sum(2).argmin(1)], 10).float()
 
 
+class MyLinear(nn.Linear):
+    pass
+
+
 class Remembering(nn.Linear):
     def reset_parameters(self):
         pass
+
+
+class With(nn.Linear):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.extra = nn.Parameter(torch.rand(10))
+
+
+class Loading(nn.Sequential):
+    def __init__(self):
+        super().__init__(*linear())
+
+    def train(self, mode=True):
+        if mode and hasattr(self, "training") and len(self):
+            self.load_state_dict(MODEL.state_dict())
+        return super().train(mode)
+
+
+def load(self, x, now):
+    if now:
+        self.layers[0].load_state_dict(MODEL[1].state_dict())
+    return self.layers[0](flat(x))
+
+
+def asserting(self, x):
+    assert x.min() >= 0
+    return self.layers[0](flat(x))
 
 
 class Own(nn.Module):
@@ -292,7 +351,36 @@ CHEATS = {  # name → (answer, what the reply says)
         "the same layers each time",
     ),
     "one shared parameter": (lambda: setattr(one := linear(), "extra", MODEL[1].bias) or one, "the same layers"),
-    "a layer that will not forget": (lambda: nn.Sequential(nn.Flatten(), Remembering(64, 10)), "1 (Remembering) has"),
+    "parameters beside those of a layer of torch": (
+        lambda: nn.Sequential(nn.Flatten(), With(64, 10)),
+        "1 (With) has parameters of its own",
+    ),
+    "weights loaded in training mode": (
+        with_forward(lambda self, x: load(self, x, self.training), HEAD),
+        "a tensor of shape (10, 64) that is neither",
+    ),
+    "weights loaded when gradients are recorded": (
+        with_forward(lambda self, x: load(self, x, torch.is_grad_enabled()), HEAD),
+        "a tensor of shape (10, 64) that is neither",
+    ),
+    "weights loaded by train()": (Loading, "a tensor of shape (10, 64) that is neither"),
+    "no work at all": (lambda: nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(10)), "does 0 MACs for one image"),
+    "a weight used outside its layer": (
+        with_forward(lambda self, x: flat(x) @ self.layers[0].weight.T, HEAD),
+        "Call the layer itself in your forward",
+    ),
+    "layers in a plain list": (
+        with_forward(lambda self, x: self.plain[0](self.layers[0](flat(x))), HEAD, plain=[nn.Linear(10, 10)]),
+        "Use nn.ModuleList.",
+    ),
+    "channels in an order": (
+        with_forward(lambda self, x: self.layers[0](flat(x)[:, [*range(64)]]), HEAD),
+        "Use nn.ChannelShuffle.",
+    ),
+    "an assertion": (
+        with_forward(asserting, HEAD),
+        "Your forward looks at values of the image (assert, if, .item()). Leave that out.",
+    ),
     "parameters of its own": (Own, "The network (Own) has parameters of its own"),
     "images in a buffer": (with_buffer, "0 (Flatten) has the buffer 'images' of shape (1797, 1, 8, 8)"),
     "images in a closure": (
@@ -369,6 +457,16 @@ def test_weights_that_were_trained_on_all_images_bring_no_advantage():
     assert all(torch.equal(value, weights[name]) for name, value in MODEL.state_dict().items())
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_class_of_the_learner_is_started_anew_as_the_layer_that_it_is(forgets):
+    def build():
+        model = deepcopy(MODEL)
+        model[1].__class__ = MyLinear if forgets else Remembering
+        return model
+
+    assert quick(build).message == quick(linear).message
+
+
 def test_a_layer_whose_reset_was_replaced_is_started_anew_all_the_same():
     def build():
         model = deepcopy(MODEL)
@@ -421,10 +519,19 @@ def test_two_checks_of_a_design_give_one_reply():
     assert replies[0] == replies[1]
 
 
+class MyConv(nn.Conv2d):
+    def __init__(self, channels, filters):
+        super().__init__(channels, filters, 3, padding=1, bias=False)
+
+
+class MyNorm(nn.BatchNorm2d):
+    pass
+
+
 HONEST = {  # layers that a design may well use
     "norms and activations": lambda: nn.Sequential(
         *(nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.GroupNorm(2, 8), nn.PReLU(), nn.AvgPool2d(2), nn.Flatten()),
-        *(nn.LayerNorm(32), nn.Dropout(0.1), nn.GELU(), nn.Linear(32, 10)),
+        *(nn.LayerNorm(32), nn.RMSNorm(32), nn.Dropout(0.1), nn.GELU(), nn.Linear(32, 10)),
     ),
     "shuffle and residual": with_forward(
         lambda self, x: self.layers[1](flat(F.relu(self.layers[0](x) + F.pad(x, (0, 0, 0, 0))))),
@@ -438,6 +545,7 @@ HONEST = {  # layers that a design may well use
     "positions made in the forward": with_forward(
         lambda self, x: self.layers[0](flat(x + torch.arange(8) / 8 + torch.ones_like(x))), HEAD
     ),
+    "own classes of layers": lambda: nn.Sequential(MyConv(1, 2), MyNorm(2), nn.Flatten(), nn.Linear(128, 10)),
     "a class": with_forward(lambda self, x: self.layers[0](flat(x)), HEAD),
 }
 
@@ -487,12 +595,60 @@ def test_an_attempt_over_the_budget_is_kept(kept):
     assert attempts(path)[0].params > BUDGET.params
 
 
-def test_an_attempt_that_fails_raises_and_keeps_those_before(kept):
+def test_an_attempt_that_the_check_would_refuse_is_refused_in_its_words_and_not_kept(kept):
     make, path = kept
     make("good")
-    with pytest.raises(RuntimeError, match="mat1"):
-        make("bad", lambda: nn.Linear(3, 10))
+    for build in (REFUSED["fails"][0], REFUSED["wrong shape"][0], CHEATS["images in a closure"][0], 3):
+        reply = make("bad", build)
+        assert (reply.outcome, reply.message) == ("wrong", quick(build).message)
     assert [row.label for row in attempts(path)] == ["good"]
+
+
+def test_weights_brought_along_bring_no_advantage_in_an_attempt(kept):
+    make, path = kept
+    make("a", linear)
+    make("a", lambda: deepcopy(MODEL))
+    assert len({row.accuracies for row in attempts(path)}) == 1
+
+
+def test_an_attempt_learns_what_train_and_test_learns_and_may_be_compared_with_it(kept):
+    make, path = kept
+    make("mine")
+    (mine,) = attempts(path)
+    (live,) = train_and_test({"live": linear}, [0, 1], 1).values()
+    assert mine.accuracies == live.accuracies
+    assert mine.difference(live) == live.difference(mine) == (0, 0, 0)
+    for changed in ({"source": "recorded, 2026"}, {"epochs": 2}, {"torch_version": "1"}, {"seeds": (0, 2)}):
+        with pytest.raises(ValueError, match="wanted the same"):
+            mine.difference(replace(live, **changed))
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_training(kept):
+    make, path = kept
+    assert make("n" * 24).outcome == "attempt"
+    reply = make("n" * 25, lambda: pytest.fail("it was built"))
+    assert reply.outcome == "wrong" and "has 25 letters. Wanted a name of 24 at most." in reply.message
+    assert len(attempts(path)) == 1
+
+
+def test_a_point_in_the_shade_that_is_over_in_its_other_cost_says_so(kept):
+    make, path = kept
+    make("mine")
+    ax = draw_accuracy((attempts(path), LOOSE._replace(params=649)))
+    assert "mine (over: parameters)" in [text.get_text() for text in ax.texts]
+    ax = draw_accuracy((attempts(path), LOOSE._replace(params=649, accuracy=1)))
+    assert "mine" in [text.get_text() for text in ax.texts]
+
+
+def test_six_long_names_do_not_make_the_picture_wider_than_the_page():
+    rows = [Trained(f"{n}" * 24, 8, 9 + n, (0,), (0.5,), 8, "") for n in range(6)]
+    (first, *others) = draw_accuracy((rows, LOOSE)).get_title("left").split("\n")
+    assert len(others) >= 1 and max(map(len, (first, *others))) <= 80
+
+
+def test_a_network_without_macs_has_no_place_in_the_picture():
+    with pytest.raises(ValueError, match="'none' has 0 MACs, which has no place on a log scale"):
+        draw_accuracy((Trained("none", 8, 0, (0,), (0.5,), 8, ""), None))
 
 
 def test_attempts_outlive_a_restart_and_keep_their_order_and_names(kept):
@@ -545,8 +701,8 @@ def test_bytes_that_are_no_text_are_named(kept):
 
 def test_attempts_at_the_same_time_are_all_kept(kept, monkeypatch):
     make, path = kept
-    (row,) = challenge.train_and_test({"x": linear}, [0], 1).values()
-    monkeypatch.setattr(challenge, "train_and_test", lambda builders, **_: dict.fromkeys(builders, row))
+    row = Trained("x", 650, 640, (0,), (0.5,), 1, "")
+    monkeypatch.setattr(challenge, "_measured", lambda *_: row)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(make, map(str, range(40))))
     assert len(attempts(path)) == 40

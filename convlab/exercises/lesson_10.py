@@ -10,8 +10,8 @@ design = Design(
         "A wide layer is cheap where the image is small. Pool right after the first layer, and once more later.",
         "Do not average at the end: at 2×2 positions, nn.Flatten and nn.Linear(4 * channels, 10) cost few MACs and "
         "keep what is where. Pay for channels with a depthwise and a pointwise layer, or with groups.",
-        "16 channels by a 3×3 layer, pooled to 4×4; 20 by a depthwise and a pointwise layer, pooled to 2×2; "
-        "flattened into nn.Linear(4 * 20, 10).",
+        "A standard layer on 8×8 and a separable one on 4×4 are enough, with a pooling layer after each. Choose the "
+        "channels by cost_table: as many as the MACs, then the parameters allow.",
     ],
 )
 
@@ -22,7 +22,7 @@ tight_design = Design(
         "Which positions can it leave out?",
         "Without padding, a 3×3 layer makes 6×6 of 8×8 and, later, one position of 3×3. There it costs what a linear "
         "layer costs: one MAC for each weight.",
-        "10 filters without padding, pooled from 6×6 to 3×3 by nn.AvgPool2d(2); 13 filters without padding; "
-        "flattened into nn.Linear(13, 10).",
+        "Two such layers with a pooling layer between them: 8×8, 6×6, 3×3, one position. Choose the filters of the "
+        "first by the MACs, those of the second by the parameters.",
     ],
 )
