@@ -75,7 +75,7 @@ def test_show_leaves_the_rest_of_the_last_row_empty(draw, item, monkeypatch):
 
 
 def test_show_knows_the_draw_functions_in_the_order_of_their_definition():
-    with raises(TypeError, "is no draw function; wanted one of draw_wiring, draw_shuffle, draw_volumes"):
+    with raises(TypeError, "is no draw function; wanted one of draw_accuracy, draw_wiring, draw_shuffle, draw_volumes"):
         show(print, 1)
 
 
