@@ -10,6 +10,7 @@ and a network that behaves otherwise in its training than in the one call in tra
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -225,7 +226,7 @@ def _trained(models, budget, seeds, epochs):
         if over := budget.over(params, macs) if budget else []:
             raise _Refused(f"Over the budget, so it was not trained. {'. '.join(over)}.")
         _outputs(model, splits[0].images[:50], " in training mode", training=True)
-    for model, split, seed in zip(tqdm(models, delay=2, leave=False, desc="training"), splits, seeds):
+    for model, split, seed in zip(tqdm(models, delay=2, leave=False, file=sys.stdout, desc="training"), splits, seeds):
         torch.manual_seed(seed)
         _start_anew(model)
         images, labels = split.held_out_images, split.held_out_labels

@@ -7,6 +7,7 @@ timer does the timing; it waits for an accelerator, such as a GPU, where torch f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -105,7 +106,7 @@ def compare(
         timers[label] = Timer("f(*args)", globals={"f": f, "args": args}, num_threads=many)
     seconds = {label: [] for label in jobs}
     torch.empty(KEPT_BYTES, dtype=torch.uint8)  # freed at once: as in a program that has run for a while
-    with tqdm(total=repeats * len(jobs), delay=2, leave=False, desc="timing") as bar:
+    with tqdm(total=repeats * len(jobs), delay=2, leave=False, file=sys.stdout, desc="timing") as bar:
         for label, timer in timers.items():
             with _running(label, grad[label]):
                 calls[label] = ceil(REPEAT_SECONDS / timer.blocked_autorange(min_run_time=WARM_UP_SECONDS).median)

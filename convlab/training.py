@@ -5,6 +5,7 @@ One recipe for every network, so that only the network differs: AdamW with a one
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
@@ -138,7 +139,7 @@ def train_and_test(
     with torch.random.fork_rng([]):
         totals = {label: _checked_cost(label, build) for label, build in builders.items()}
     found = {label: [] for label in builders}
-    with tqdm(total=len(seeds) * len(builders), delay=2, leave=False, desc="training") as bar:
+    with tqdm(total=len(seeds) * len(builders), delay=2, leave=False, file=sys.stdout, desc="training") as bar:
         for seed in seeds:
             split = split_digits(seed)
             for label, build in builders.items():
