@@ -101,7 +101,7 @@ def draw_accuracy(data, ax: Axes | None = None, cost: str = "MACs") -> Axes:
                 labels[n] += f" (over: {unseen})" * (getattr(row, other) > getattr(budget, other))
         also = most, least, top = getattr(budget, field) / 1000, 100 * budget.accuracy, 100
         look = {"facecolor": tint(OUTPUT, 0.85), "edgecolor": INK, "linestyle": DASHES[1], "zorder": 0}
-        words = f"within the budget: at least {percent(budget.accuracy)}, at most {1000 * most:,.0f} {cost}"
+        words = f"both kept: at least {percent(budget.accuracy)}, at most {1000 * most:,.0f} {cost}"
         ax.fill_between([most / 1e6, most], least, top, label=words, **look)
         points = list(zip(x, y[0]))
 

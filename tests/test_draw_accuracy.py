@@ -123,10 +123,10 @@ def test_the_title_names_what_keeps_all_three_limits_of_the_budget_exactly_met_o
 def test_the_budget_is_a_dashed_field_from_its_accuracy_up_and_its_cost_down(cost, most, said):
     for budget in (BUDGET, SimpleNamespace(accuracy=0.6, params=500, macs=20_000)):
         ax = draw_accuracy((STANDARD, budget), cost=cost)
-        (field,) = [patch for patch in ax.collections if patch.get_label().startswith("within the budget")]
+        (field,) = [patch for patch in ax.collections if patch.get_label().startswith("both kept")]
         corners = field.get_paths()[0].get_extents()
         assert (corners.x1, corners.y0, corners.y1) == pytest.approx((most, 100 * budget.accuracy, 100))
-        assert field.get_label() == f"within the budget: at least {100 * budget.accuracy:.3g} %, at most {said}"
+        assert field.get_label() == f"both kept: at least {100 * budget.accuracy:.3g} %, at most {said}"
         (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
         assert corners.x0 < left < most < right and bottom < 100 * budget.accuracy < 100 < top
         assert field.get_linestyle()[0][1] is not None
