@@ -203,10 +203,10 @@ def first_call() -> list[dict]:
 
 
 def machine() -> dict:
-    from convlab import timed
+    from convlab import recorded
 
     return {
-        **timed.machine(),
+        **recorded.machine(),
         "torch_threads": torch.get_num_threads(),
         "memory_gib": round(MEMORY_GIB, 1),
         "load_average_at_start": round(os.getloadavg()[0], 2),

@@ -130,8 +130,27 @@ def test_a_name_that_convlab_lacks_is_an_error():
         _ = convlab.conv_table
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.parent.glob("benchmarks/*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_uses_only_names_that_convlab_has(path):
+    tree, modules = ast.parse(path.read_text(encoding="utf-8")), {}
+    for node in imports(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "convlab":
+            for alias in node.names:
+                if f"{node.module}.{alias.name}".removeprefix("convlab.") in FILES:
+                    modules[alias.asname or alias.name] = importlib.import_module(f"{node.module}.{alias.name}")
+                else:
+                    assert hasattr(importlib.import_module(node.module), alias.name), alias.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}, line {node.lineno}"
+
+
 @pytest.mark.parametrize(
-    "module", [*ARITHMETIC, "reference", "modules", "model", "networks", "ledger", "timed", "timing"]
+    "module",
+    [
+        *(*ARITHMETIC, "reference", "modules", "model", "networks", "ledger", "timed", "timing", "trained"),
+        *("training", "recorded", "conditions", "families", "small", "challenge"),
+    ],
 )
 def test_every_public_name_has_a_docstring(module):
     found = importlib.import_module(f"convlab.{module}")
