@@ -31,8 +31,8 @@ from tqdm import tqdm
 from convlab import cost_table
 from convlab.exercise import Exercise, Reply, at_line, shown
 from convlab.spec import exact_int
-from convlab.trained import Trained
-from convlab.training import CLASSES, INPUT_SHAPE, split_digits, train
+from convlab.trained import Trained, half_interval
+from convlab.training import CLASSES, INPUT_SHAPE, share_right, split_digits, train
 
 EPOCHS, ATTEMPT_SEEDS, CHECK_SEEDS = 8, range(3), range(100, 105)
 ATTEMPTS = Path("attempts.jsonl")  # beside the notebook
@@ -137,10 +137,6 @@ def _outputs(model, images, when, training=False):
     return out
 
 
-def _share_right(out, labels):
-    return (out.argmax(1) == labels).double().mean().item()
-
-
 def _networks(build, count):
     """Return new networks, or None if there is no answer yet."""
     with _refusing("Your function", build), torch.random.fork_rng([]):
@@ -230,7 +226,7 @@ def _trained(models, budget, seeds, epochs):
         torch.manual_seed(seed)
         _start_anew(model)
         images, labels = split.held_out_images, split.held_out_labels
-        if (known := _share_right(_outputs(model, images, ""), labels)) >= KNOWS:
+        if (known := share_right(_outputs(model, images, ""), labels)) >= KNOWS:
             raise _Refused(
                 f"Before any training the network classifies {known:.1%} of the held-out images right, where guessing "
                 f"gives {CHANCE:.0%}. It has the answers from elsewhere. Wanted a network that learns in the check."
@@ -243,7 +239,7 @@ def _trained(models, budget, seeds, epochs):
             raise _Refused("The outputs for an image depend on the other images given, or on chance.")
         if _cost(model, images[:50]) != (params, macs):
             raise _Refused(f"The network's costs are no longer {params:,} parameters and {macs:,} MACs after training.")
-        accuracies.append(_share_right(out, labels))
+        accuracies.append(share_right(out, labels))
     return Trained("design", params, macs, tuple(seeds), tuple(accuracies), epochs, torch.__version__)
 
 
@@ -284,13 +280,10 @@ def judge(build: Callable, budget: Budget = BUDGET, seeds: Iterable[int] = CHECK
 
 def _verdict(trained, budget):
     """Return the reply to a design that is within its budget."""
-    from scipy.special import stdtrit  # a third of a second; only who trains waits for it
-
-    margin, runs = trained.mean - budget.accuracy, len(trained.seeds)
-    half = stdtrit(runs - 1, 0.975) * trained.spread / runs**0.5
+    margin, half = trained.mean - budget.accuracy, half_interval(trained.accuracies)
     side = "below" if margin < 0 else "above"
     reply = f"{trained.mean:.2%} of the held-out images, {100 * abs(margin):.2f} points {side} {budget.accuracy:.2%}: "
-    reply += f"the mean of {runs} runs, ± {100 * half:.2f} points (95 % interval)."
+    reply += f"the mean of {len(trained.seeds)} runs, ± {100 * half:.2f} points (95 % interval)."
     if abs(margin) <= half:
         reply = f"Too close to call: the 95 % interval holds the limit, and this mean is {side} it.\n{reply}"
     reply += f"\n{trained.params:,} parameters, {budget.params - trained.params:,} to spare."

@@ -53,10 +53,8 @@ def draw_points(ax, what, x, y, sources, labels, lines=(), also=(), log_y=True):
     taller = INCHES[1] / room[1]
     ylim = bottom, bottom * (top / bottom) ** taller if log_y else bottom + (top - bottom) * taller
     ax.set(xscale="log", yscale="log" if log_y else "linear", xlim=xlim, ylim=ylim, box_aspect=INCHES[1] / INCHES[0])
-    steps, taken = (
-        np.sort([*np.geomspace(left, right, 500), *x, *np.nextafter(x, 0)]),
-        [],
-    )  # a step at a point is upright
+    steps = np.sort([*np.geomspace(left, right, 500), *x, *np.nextafter(x, 0)])  # a step at a point is upright
+    taken = []
 
     def place(points):  # in inches from the lower left corner
         return (ax.transScale + ax.transLimits).transform(points) * INCHES

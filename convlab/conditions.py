@@ -132,11 +132,11 @@ def verdicts(labels: Iterable[str], *runs: Iterable[LayerTiming]) -> DataFrame:
     counts = {}
     for run in runs:
         for one, rows in _each_condition(run):
-            single = pick(run, **(one._replace(threads=1))._asdict())
             for label in labels:
                 time = np.divide(rows[label].timing.seconds, rows[BASE].timing.seconds)
                 ratios = {"time": time, "time per MAC": time * rows[BASE].macs / rows[label].macs}
                 if one.threads == 2:
+                    single = pick(run, **one._replace(threads=1)._asdict())
                     alone = np.divide(single[label].timing.seconds, single[BASE].timing.seconds)
                     ratios["second thread"] = time / alone
                 for what, found in ratios.items():

@@ -1,6 +1,6 @@
 """Files that keep results which were measured: what was measured, on what machine, and when.
 
-Nothing that can be counted is stored: MACs and bytes of a layer are counted again when the file is read.
+Of a layer only seconds are stored: its MACs and bytes are counted again when the file is read.
 """
 
 from __future__ import annotations

@@ -166,8 +166,9 @@ def time_conditions(
     """
     _device_type(device)
     jobs, specs = {}, {label: as_specs(chain) for label, (chain, _) in layers.items()}
-    for is_last, is_backward, (label, (_, input_shape)) in product(channels_last, backward, layers.items()):
+    for label, (_, input_shape) in layers.items():
         chain_cost_table(specs[label], input_shape)  # refuses by name what does not fit
+    for is_last, is_backward, (label, (_, input_shape)) in product(channels_last, backward, layers.items()):
         form = torch.channels_last if is_last else torch.contiguous_format
         module = nn.Sequential(*map(to_module, specs[label])).to(device=device, memory_format=form)
         x = torch.rand(input_shape, device=device).contiguous(memory_format=form)

@@ -8,6 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 
+def half_interval(numbers) -> float:
+    """Return half the 95 % interval of the mean of two numbers or more: t·s/√n.
+
+    s is their standard deviation, t the 97.5 % point of Student's distribution with n − 1 degrees of freedom.
+
+    >>> round(half_interval([1, 2, 3]), 2)
+    2.48
+    """
+    from scipy.special import stdtrit  # a quarter of a second; only who compares waits for it
+
+    n = len(numbers)
+    return float(stdtrit(n - 1, 0.975) * np.std(numbers, ddof=1) / np.sqrt(n))
+
+
 class Difference(NamedTuple):
     """How much more accurate one network is than another, in percentage points: mean and 95 % interval of the mean."""
 
@@ -64,8 +78,7 @@ class Trained:
     def difference(self, other: Trained) -> Difference:
         """Return how much more accurate this is than `other`, in percentage points, paired seed by seed.
 
-        The interval is mean ± t·s/√n: s is the standard deviation of the n differences, t the 97.5 % point of
-        Student's distribution with n − 1 degrees of freedom.
+        The interval is the mean ± `half_interval` of the differences.
 
         Raises:
             ValueError: the two were not trained from the same seeds, two at least, on the same machine. What is not
@@ -75,8 +88,6 @@ class Trained:
         >>> print(one.difference(Trained("other", 0, 0, (0, 1, 2), (0.94, 0.95, 0.93), 1, "")))
         +2.00 points (-0.48 to +4.48)
         """
-        from scipy.special import stdtrit  # a third of a second; only who compares waits for it
-
         here = not any(row.source.startswith("recorded") for row in (self, other))
         here &= (self.epochs, self.torch_version) == (other.epochs, other.torch_version)
         same = self.seeds == other.seeds and (self.source == other.source or here)
@@ -85,6 +96,6 @@ class Trained:
                 f"{self.label!r} has seeds {self.seeds}, {self.source}, and {other.label!r} {other.seeds}, "
                 f"{other.source}; wanted the same for both, and two seeds at least"
             )
-        points, n = 100 * np.subtract(self.accuracies, other.accuracies), len(self.seeds)
-        mean, half = points.mean(), stdtrit(n - 1, 0.975) * points.std(ddof=1) / np.sqrt(n)
-        return Difference(float(mean), float(mean - half), float(mean + half))
+        points = 100 * np.subtract(self.accuracies, other.accuracies)
+        mean, half = float(points.mean()), half_interval(points)
+        return Difference(mean, mean - half, mean + half)

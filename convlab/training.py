@@ -84,11 +84,16 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
     model.eval()
 
 
+def share_right(outputs: Tensor, labels: Tensor) -> float:
+    """Return the share of rows of outputs (n, classes) whose largest number is at their label."""
+    return (outputs.argmax(1) == labels).double().mean().item()
+
+
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the share of images whose largest output is at their label; the model is left in eval mode."""
+    """Return the share of images that a model classifies right; the model is left in eval mode."""
     model.eval()
     with torch.no_grad():
-        return (model(images).argmax(1) == labels).double().mean().item()
+        return share_right(model(images), labels)
 
 
 def _checked_cost(label, build):

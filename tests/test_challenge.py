@@ -209,7 +209,7 @@ def test_a_result_whose_95_percent_interval_holds_the_limit_is_too_close_to_call
     monkeypatch, accuracies, outcome, is_said
 ):
     given = iter([0, accuracies[0], 0, accuracies[1]])
-    monkeypatch.setattr(challenge, "_share_right", lambda *_: next(given))
+    monkeypatch.setattr(challenge, "share_right", lambda *_: next(given))
     reply = quick(linear, budget=LOOSE._replace(accuracy=0.705))
     low, high = ttest_1samp(accuracies, 0).confidence_interval(0.95)
     assert f"the mean of 2 runs, ± {50 * (high - low):.2f} points (95 % interval)" in reply.message
@@ -220,7 +220,7 @@ def test_a_result_whose_95_percent_interval_holds_the_limit_is_too_close_to_call
 
 def test_the_mean_that_meets_the_limit_exactly_is_right(monkeypatch):
     given = iter([0, 0.25, 0, 0.75])
-    monkeypatch.setattr(challenge, "_share_right", lambda *_: next(given))
+    monkeypatch.setattr(challenge, "share_right", lambda *_: next(given))
     assert quick(linear, budget=LOOSE._replace(accuracy=0.5)).outcome == "right"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import ceil, floor
 
 import numpy as np
-from scipy.special import stdtrit
 
 from convlab import cost_table
 from convlab.exercise import Exercise, Mistake
 from convlab.small import small_network
+from convlab.trained import half_interval
 from convlab.training import INPUT_SHAPE
 
 PAIRS = [
@@ -53,7 +53,7 @@ standard_error = Exercise(
         ),
         Mistake(
             "That is half the 95 % interval: t times the standard error. Leave t out.",
-            points(lambda a, b, n: stdtrit(n - 1, 0.975) * (a - b).std(ddof=1) / np.sqrt(n)),
+            points(lambda a, b, n: half_interval(a - b)),
         ),
         Mistake(
             "That is the spread of one difference: the standard deviation. Divide it by √n.",
