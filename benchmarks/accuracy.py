@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from convlab.recorded import record
-from convlab.small import WIDTHS, builders
-from convlab.timing import compare
-from convlab.training import BATCH, make_optimizer, split_digits, train_and_test, training_step
+from convlab.measuring.recordings import record
+from convlab.networks.digits import WIDTHS, builders
+from convlab.measuring.benchmark import compare
+from convlab.measuring.digits_training import BATCH, make_optimizer, split_digits, train_and_test, training_step
 
 RECORDED = Path(__file__).parent / "recorded" / "accuracy.json"
 SEEDS, EPOCHS = range(20), 30

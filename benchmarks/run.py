@@ -27,7 +27,7 @@ RECORDED = Path(__file__).parent / "recorded"
 PACKAGES = ("convlab-course", "torch", "thop", "fvcore", "ptflops", "torchinfo", "torchprofile")
 MEMORY_GIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 TIMED = [name for name in TOOLS if name != "convlab, FLOPs"]
-NETWORKS = {"ResNet-50": "resnet50", "MobileNetV2": "mobilenet_v2"}  # their names in convlab.networks
+NETWORKS = {"ResNet-50": "resnet50", "MobileNetV2": "mobilenet_v2"}  # their names in convlab.networks.papers
 RUNS = [  # network, size of the image, batch, rounds
     *((network, size, 1, rounds) for network in NETWORKS for size, rounds in ((224, 15), (512, 9), (1024, 5))),
     *([("ResNet-50", 1024, 8, 1)] if MEMORY_GIB > 18 else []),  # some tools need 14 GiB
@@ -126,7 +126,7 @@ def count_extras(tool: str) -> list[dict]:
 
 
 def network_named(name: str) -> torch.nn.Module:
-    return getattr(import_module("convlab.networks"), NETWORKS[name])().eval()
+    return getattr(import_module("convlab.networks.papers"), NETWORKS[name])().eval()
 
 
 def time_rounds(network: str, size: int, batch: int, rounds: int) -> list[dict]:

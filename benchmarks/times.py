@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from convlab import networks, timing
-from convlab.families import equal_macs, equal_shapes
-from convlab.recorded import record
-from convlab.timed import Timing
-from convlab.timing import compare, machine_peaks, time_conditions
+from convlab.networks.single_layers import equal_macs, equal_shapes
+from convlab.measuring.recordings import record
+from convlab.measuring.timing import Timing
+from convlab.measuring.benchmark import compare, machine_peaks, time_conditions
 
 RECORDED = Path(__file__).parent / "recorded"
 BATCHES = {"cpu": (1, 16), "cuda": (16, 256)}  # a GPU has nothing to do for one small image

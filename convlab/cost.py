@@ -30,6 +30,15 @@ def products_per_output(spec: ConvSpec) -> int:
     return prod(check_spec(spec).weight_shape[1:])
 
 
+def additions_per_output(spec: ConvSpec) -> int:
+    """Return the additions that make one output number: n − 1 for the sum of n products, and one more for a bias.
+
+    >>> additions_per_output(ConvSpec(3, 256, 5, bias=False)), additions_per_output(ConvSpec(3, 256, 5))
+    (74, 75)
+    """
+    return products_per_output(spec) - 1 + spec.bias
+
+
 def param_count(spec: ConvSpec) -> int:
     """Return the number of parameters: (C/g)·K·K·M weights, and M biases if the layer has a bias.
 
@@ -37,17 +46,6 @@ def param_count(spec: ConvSpec) -> int:
     (2178, 2184)
     """
     return prod(check_spec(spec).weight_shape) + spec.bias * spec.out_channels
-
-
-def multiplication_count(spec: ConvSpec, input_shape: Shape) -> int:
-    """Return the number of multiplications: (C/g)·K·K for each of the N·M·H·W output numbers.
-
-    Raises: what `output_shape` raises.
-
-    >>> multiplication_count(ConvSpec(3, 256, 5), (1, 3, 12, 12))  # 75 * 256 * 8 * 8
-    1228800
-    """
-    return products_per_output(spec) * prod(output_shape(spec, input_shape))
 
 
 def addition_count(spec: ConvSpec, input_shape: Shape) -> int:
@@ -58,20 +56,20 @@ def addition_count(spec: ConvSpec, input_shape: Shape) -> int:
     >>> addition_count(ConvSpec(3, 256, 5, bias=False), (1, 3, 12, 12))  # 74 * 256 * 8 * 8
     1212416
     """
-    return (products_per_output(spec) - 1 + spec.bias) * prod(output_shape(spec, input_shape))
+    return additions_per_output(spec) * prod(output_shape(spec, input_shape))
 
 
 def mac_count(spec: ConvSpec, input_shape: Shape) -> int:
-    """Return the number of MACs: one for each multiplication, so `multiplication_count` under its usual name.
+    """Return the number of MACs: one for each multiplication, so (C/g)·K·K for each of the N·M·H·W output numbers.
 
-    The bias and the −1 do not show in MACs.
+    A bias is added, never multiplied, so it does not show in MACs.
 
     Raises: what `output_shape` raises.
 
     >>> mac_count(ConvSpec(3, 6, 11, stride=4), (1, 3, 227, 227))
     6588450
     """
-    return multiplication_count(spec, input_shape)
+    return products_per_output(spec) * prod(output_shape(spec, input_shape))
 
 
 def flop_count(spec: ConvSpec, input_shape: Shape) -> int:
@@ -86,7 +84,7 @@ def flop_count(spec: ConvSpec, input_shape: Shape) -> int:
     >>> flop_count(ConvSpec(3, 6, 11, stride=4), (1, 3, 227, 227))
     13176900
     """
-    return multiplication_count(spec, input_shape) + addition_count(spec, input_shape)
+    return (products_per_output(spec) + additions_per_output(spec)) * prod(output_shape(spec, input_shape))
 
 
 class MemoryBytes(NamedTuple):

@@ -32,8 +32,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from convlab.spec import exact_int
-from convlab.table import CostTable, LayerCost, conv_kind
+from convlab.spec import conv_kind, exact_int
+from convlab.table import CostTable, LayerCost
 
 NOTE = (
     "Counted: the products and sums of convolutions, linear layers and matrix products. "

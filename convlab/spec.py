@@ -11,6 +11,8 @@ from math import gcd
 from operator import index
 from typing import Literal, TypeAlias
 
+from convlab.wording import listed
+
 Pair: TypeAlias = tuple[int, int]  # (height, width)
 Padding: TypeAlias = int | Pair | Literal["same", "valid"]
 
@@ -55,12 +57,23 @@ def check_groups(in_channels: int, out_channels: int, groups: int) -> None:
         if channels % groups:
             common = gcd(in_channels, out_channels)
             possible = [str(d) for d in range(1, min(common, 10_000) + 1) if common % d == 0]
-            possible = [*possible[:11], "…"] if len(possible) > 12 else possible
-            listed = " or ".join([", ".join(possible[:-1]), possible[-1]] if len(possible) > 1 else possible)
             raise ValueError(
-                f"groups={groups} does not divide {name}={channels}; "
-                f"it must divide both {in_channels} and {out_channels}: {listed}"
+                f"groups={groups} does not divide {name}={channels}; it must divide both {in_channels} and "
+                f"{out_channels}: {listed([*possible[:11], '…'] if len(possible) > 12 else possible, 'or')}"
             )
+
+
+def conv_kind(in_channels: int, groups: int, kernel_size: tuple[int, ...]) -> str:
+    """Return the usual name of a convolution: standard, grouped, depthwise or pointwise.
+
+    With more than one group, one for each input channel, it is depthwise, whatever its kernel.
+
+    >>> conv_kind(8, 1, (1, 1)), conv_kind(8, 2, (1, 1)), conv_kind(8, 8, (3, 3))
+    ('pointwise', 'grouped', 'depthwise')
+    """
+    if groups > 1:
+        return "depthwise" if groups == in_channels else "grouped"
+    return "pointwise" if set(kernel_size) == {1} else "standard"
 
 
 @dataclass(frozen=True, repr=False)

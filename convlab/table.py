@@ -1,4 +1,4 @@
-"""The cost of a chain of layers, one row a layer, with the total."""
+"""A table of costs, one row a layer, with the total."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
-
-from convlab.cost import flop_count, mac_count, param_count
-from convlab.shape import Shape, check_shape, output_shape
-from convlab.spec import ConvSpec
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -40,32 +36,6 @@ class LayerCost(NamedTuple):
     params: int
     macs: int
     flops: int
-
-
-def conv_kind(in_channels: int, groups: int, kernel_size: tuple[int, ...]) -> str:
-    """Return the usual name of a convolution: standard, grouped, depthwise or pointwise.
-
-    With more than one group, one for each input channel, it is depthwise, whatever its kernel.
-
-    >>> conv_kind(8, 1, (1, 1)), conv_kind(8, 2, (1, 1)), conv_kind(8, 8, (3, 3))
-    ('pointwise', 'grouped', 'depthwise')
-    """
-    if groups > 1:
-        return "depthwise" if groups == in_channels else "grouped"
-    return "pointwise" if set(kernel_size) == {1} else "standard"
-
-
-def layer_kind(spec: ConvSpec, input_shape: Shape) -> str:
-    """Return the usual name of a layer: standard, grouped, depthwise, pointwise or linear.
-
-    A pointwise layer from a 1×1 image to a 1×1 image is a linear (fully connected) layer.
-
-    >>> layer_kind(ConvSpec(8, 6, 1), (1, 8, 4, 4)), layer_kind(ConvSpec(8, 6, 1), (1, 8, 1, 1))
-    ('pointwise', 'linear')
-    """
-    kind = conv_kind(spec.in_channels, spec.groups, spec.kernel_size)
-    alone = tuple(input_shape[2:]) == (1, 1) == output_shape(spec, input_shape)[2:]
-    return "linear" if kind == "pointwise" and alone else kind
 
 
 def styled(frame: DataFrame, looks: dict[str, str], text: str) -> Styler:
@@ -108,9 +78,9 @@ class CostTable:
         Raises:
             ValueError: no such column.
 
-        >>> table = chain_cost_table([ConvSpec(3, 8, 3), ConvSpec(8, 8, 3), ConvSpec(8, 4, 1)], (1, 3, 12, 12))
-        >>> [(row.name, row.kind, row.params) for row in table.grouped().rows]
-        [('standard', '2', 808), ('pointwise', '1', 36)]
+        >>> rows = [LayerCost("a", "standard", (1, 2, 3, 3), 20, 162, 324), LayerCost("b", "standard", None, 5, 0, 0)]
+        >>> CostTable(rows).grouped().rows
+        (LayerCost(name='standard', kind='2', output_shape=None, params=25, macs=162, flops=324),)
         """
         if not callable(by) and by not in LayerCost._fields:
             columns = ", ".join(LayerCost._fields)
@@ -163,69 +133,3 @@ class CostTable:
         if below := self._below():
             style = style.set_caption("<br>".join(map(escape, below)))
         return style.apply(lambda row: ["font-weight: bold"] * len(row), axis=1, subset=([len(self.rows)],)).to_html()
-
-
-def named_layers(layers) -> list[tuple[str, ConvSpec]]:
-    """Return `layers` as (name, spec) pairs; a layer without a name is called "layer 1", "layer 2", …
-
-    Raises:
-        TypeError: not a sequence, or an item that is neither a ConvSpec nor a (name, ConvSpec) pair.
-        ValueError: no layer at all.
-    """
-    wanted = "wanted a list of ConvSpec or of (name, ConvSpec) pairs"
-    if isinstance(layers, str | ConvSpec) or not isinstance(layers, Iterable):
-        raise TypeError(f"layers={layers!r} is a {type(layers).__name__}; {wanted}")
-    pairs = []
-    for number, layer in enumerate(layers, 1):
-        is_pair = isinstance(layer, tuple | list) and len(layer) == 2 and isinstance(layer[0], str)
-        name, spec = layer if is_pair else (f"layer {number}", layer)
-        if not isinstance(spec, ConvSpec):
-            raise TypeError(f"layer {number} is {layer!r}; {wanted}")
-        pairs.append((name, spec))
-    if not pairs:
-        raise ValueError(f"layers={layers!r} has no layer; {wanted}")
-    return pairs
-
-
-def chain_cost_table(layers, input_shape: Shape) -> CostTable:
-    """Return what each layer of a chain costs; each layer's input is the output of the one before.
-
-    Args:
-        layers: ConvSpecs or (name, ConvSpec) pairs, in order.
-        input_shape: (N, C, H, W) of the first layer's input.
-
-    Raises:
-        TypeError: something that is no layer, or a shape that holds no integers.
-        ValueError: no layer, a shape of the wrong length, or a layer that does not fit its input; the message
-            names the layer.
-
-    >>> table = chain_cost_table(ConvSpec.separable(3, 256, 5, bias=False), (1, 3, 12, 12))
-    >>> [row.macs for row in table.rows], table.total.macs  # 75 * 64 + 3 * 256 * 64
-    ([4800, 49152], 53952)
-    """
-    pairs, rows, shape = named_layers(layers), [], check_shape(input_shape)
-    for name, spec in pairs:
-        try:
-            out = output_shape(spec, shape)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
-        kind = layer_kind(spec, shape)
-        rows.append(LayerCost(name, kind, out, param_count(spec), mac_count(spec, shape), flop_count(spec, shape)))
-        shape = out
-    return CostTable(rows)
-
-
-def separable_share(kernel_size: int, out_channels: int, multiplier: int = 1) -> float:
-    """Return the MACs of a separable layer as a share of the standard layer's: m·(1/M + 1/K²).
-
-    The share depends neither on the input channels nor on the image, so any will do.
-
-    >>> round(separable_share(5, 256), 4)  # 1/256 + 1/25
-    0.0439
-
-    Source: Howard et al. 2017 (MobileNets), section 3.1.
-    """
-    options = {"in_channels": 3, "out_channels": out_channels, "kernel_size": kernel_size, "padding": "same"}
-    shape = (1, 3, 32, 32)
-    separable = chain_cost_table(ConvSpec.separable(**options, multiplier=multiplier), shape)
-    return separable.total.macs / mac_count(ConvSpec(**options), shape)

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from scipy.stats import sem, ttest_rel
 
 from convlab import check, cost_table, output_shape
-from convlab.exercise import Exercise
-from convlab.mistakes import on_changed_layer
-from convlab.small import small_network
+from convlab.exercises.exercise import Exercise
+from convlab.exercises.common import on_changed_layer
+from convlab.networks.digits import small_network
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from convlab.exercise import Exercise, Mistake, Reply, predict, same_value, shown
+from convlab.exercises.exercise import Exercise, Mistake, Reply, predict, same_value, shown
 
 DOUBLE = Exercise(
     target=lambda number: 2 * number,

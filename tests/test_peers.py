@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import ConvSpec, check, cost_table, flop_count, mac_count, output_shape, to_module
-from convlab.networks import mobilenet_v1
+from convlab.networks.papers import mobilenet_v1
 
 UNEQUAL = [  # M, C, g, height and width all differ; strides that do not divide; batches
     (ConvSpec(3, 6, 3, stride=3), (1, 3, 6, 6)),

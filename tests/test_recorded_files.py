@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from convlab import cost_table
-from convlab.families import equal_macs, equal_shapes
-from convlab.recorded import load
-from convlab.small import WIDTHS, builders
-from convlab.timed import LayerTiming, Peaks, Timing
-from convlab.trained import Trained
-from convlab.training import INPUT_SHAPE
+from convlab.networks.single_layers import equal_macs, equal_shapes
+from convlab.measuring.recordings import load
+from convlab.networks.digits import WIDTHS, builders
+from convlab.measuring.timing import LayerTiming, Peaks, Timing
+from convlab.measuring.accuracy import Accuracy
+from convlab.measuring.digits_training import INPUT_SHAPE
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "recorded"
 ROWS = {name: load(FOLDER / f"{name}.json") for name in ("times-cpu", "times-cuda", "accuracy")}
@@ -68,7 +68,7 @@ def test_the_times_have_the_networks_and_the_peaks_of_the_same_machine(name):
 
 def test_the_accuracies_are_of_the_networks_of_lesson_09_as_they_cost_now():
     networks = {label: build for comparison in WIDTHS for label, build in builders(comparison).items()}
-    rows = {row.label: row for row in of_type("accuracy", Trained)}
+    rows = {row.label: row for row in of_type("accuracy", Accuracy)}
     assert list(rows) == list(networks)
     for label, build in networks.items():
         total, row = cost_table(build(), INPUT_SHAPE).total, rows[label]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlab import cost
-from convlab.exercise import Exercise, Mistake
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
 
 filter_multiplications = Exercise(

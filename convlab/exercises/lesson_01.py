@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from convlab.exercise import Exercise, Mistake
-from convlab.mistakes import SIZE_MISTAKES, integers, true_size
+from convlab.exercises.common import SIZE_MISTAKES, integers, true_size
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.reference import conv2d_im2col
 
 output_size = Exercise(

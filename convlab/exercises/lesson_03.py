@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from convlab import cost, shape
-from convlab.exercise import Exercise, Mistake
-from convlab.mistakes import integers, on_changed_layer, size_mistakes
+from convlab.exercises.common import integers, on_changed_layer, size_mistakes
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
 
 mac_count = Exercise(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from convlab.exercise import Exercise, Mistake
-from convlab.mistakes import integers
+from convlab.counting import chain_cost_table, separable_share
+from convlab.exercises.common import integers
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
-from convlab.table import chain_cost_table, separable_share
 
 
 def true_saving(out_channels, kernel_size, multiplier):
     """Return standard MACs over separable MACs, both counted."""
-    return 1 / separable_share(kernel_size, out_channels, multiplier)
+    layer, window = ConvSpec(3, out_channels, kernel_size), (1, 3, kernel_size, kernel_size)
+    return float(1 / separable_share(layer, window, multiplier))
 
 
 separable_saving = Exercise(

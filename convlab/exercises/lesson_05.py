@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from convlab import cost, shape
-from convlab.exercise import Exercise, Mistake
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
 
 

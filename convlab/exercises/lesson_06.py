@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from math import prod
 
-from convlab.exercise import Exercise, Mistake
+from convlab.counting import chain_cost_table
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
-from convlab.table import chain_cost_table
 
 
 def separable_macs(filters, kernel_size, width=1.0, resolution=1.0):

@@ -6,8 +6,8 @@ from dataclasses import replace
 from math import prod
 
 from convlab import cost, shape
-from convlab.exercise import Exercise, Mistake
-from convlab.mistakes import on_changed_layer, size_mistakes
+from convlab.exercises.common import on_changed_layer, size_mistakes
+from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlab.exercise import Exercise, Mistake
+from convlab.exercises.exercise import Exercise, Mistake
 
 
 def call_seconds(readings):

@@ -6,11 +6,11 @@ from math import ceil, floor
 
 import numpy as np
 
-from convlab import cost_table
-from convlab.exercise import Exercise, Mistake
-from convlab.small import small_network
-from convlab.trained import half_interval
-from convlab.training import INPUT_SHAPE
+from convlab.counting import cost_table
+from convlab.exercises.exercise import Exercise, Mistake
+from convlab.measuring.accuracy import half_interval
+from convlab.measuring.digits_training import INPUT_SHAPE
+from convlab.networks.digits import small_network
 
 PAIRS = [
     (np.array([0.96, 0.97, 0.99, 0.98, 0.95]), np.array([0.95, 0.97, 0.96, 0.97, 0.93])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convlab.challenge import BUDGET, TIGHT, Design
+from convlab.exercises.design import BUDGET, TIGHT, Design
 
 design = Design(
     BUDGET,

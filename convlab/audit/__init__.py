@@ -1,0 +1,1 @@
+"""What write-ups and papers print, each number beside the one that is recomputed here."""

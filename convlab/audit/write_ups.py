@@ -1,0 +1,350 @@
+"""The ledger: what five public write-ups claim, and what holds.
+
+Notation: K kernel side, C input channels, M output channels, g groups, H×W output size, D side of a square input.
+A formula is compared with counts on small unequal layers: work as the loops of `convlab.reference` count it (the two
+passes of training by torch's counter), parameters and shapes as torch's tensors have them. Shapes are PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from math import prod
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from convlab.audit.claim import DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says, evaluate
+from convlab.cost import arithmetic_intensity, flop_count, mac_count, memory_bytes, param_count
+from convlab.reference import conv2d_loops
+from convlab.shape import output_shape
+from convlab.spec import ConvSpec
+from convlab.torch_layers import to_module
+
+# What the claims are compared with
+
+
+def counted(spec: ConvSpec, shape):
+    """Run the loops on ones: output, multiplications, additions."""
+    bias = np.ones(spec.out_channels) if spec.bias else None
+    options = spec.stride, spec.padding, spec.dilation, spec.groups
+    return conv2d_loops(np.ones(shape), np.ones(spec.weight_shape), bias, *options)
+
+
+def macs(spec: ConvSpec, shape) -> int:
+    """Return the multiplications that the loops do."""
+    return counted(spec, shape).multiplication_count
+
+
+def flops(spec: ConvSpec, shape) -> int:
+    """Return the multiplications and additions that the loops do."""
+    return sum(counted(spec, shape)[1:])
+
+
+def flops_beyond(spec: ConvSpec, shape) -> Fraction:
+    """Return the FLOPs of one output number, less two for each of its products."""
+    return Fraction(flops(spec, shape) - 2 * macs(spec, shape), prod(output_shape(spec, shape)))
+
+
+def params(spec: ConvSpec, shape=None) -> int:
+    """Return how many numbers torch's weight and bias hold."""
+    return sum(parameter.numel() for parameter in to_module(spec).parameters())
+
+
+def weight_shape(spec: ConvSpec, shape=None) -> tuple:
+    """Return the shape of torch's weight."""
+    return tuple(to_module(spec).weight.shape)
+
+
+def pass_macs(spec: ConvSpec, shape, backward: bool = False) -> int:
+    """Return the MACs of one pass, by torch's counter on g small layers: its backward count ignores groups."""
+    channels, filters = spec.in_channels // spec.groups, spec.out_channels // spec.groups
+    layer = to_module(replace(spec, in_channels=channels, out_channels=filters, groups=1))
+    x = torch.zeros(shape[0], channels, *shape[2:], requires_grad=True)
+    with FlopCounterMode(display=False) as there:
+        out = layer(x).sum()
+    with FlopCounterMode(display=False) as back:
+        out.backward()
+    return spec.groups * (back if backward else there).get_total_flops() // 2
+
+
+def share(count: Callable) -> Callable:
+    """Return the count that gives a grouped layer's share of the layer without groups."""
+    return lambda spec, shape: Fraction(count(spec, shape), count(replace(spec, groups=1), shape))
+
+
+def steps(spec: ConvSpec, shape) -> tuple:
+    """Return (spec, input shape) of the two steps of the separable layer in the place of `spec`."""
+    options = {name: getattr(spec, name) for name in ("stride", "padding", "dilation", "bias")}
+    depthwise, pointwise = ConvSpec.separable(spec.in_channels, spec.out_channels, spec.kernel_size, **options)
+    return (depthwise, shape), (pointwise, output_shape(depthwise, shape))
+
+
+def each(count: Callable, layer) -> list:
+    """Return a count of each of the two steps."""
+    return [count(*step) for step in steps(*layer)]
+
+
+def saving(spec: ConvSpec, shape, count: Callable = macs) -> Fraction:
+    """Return standard over separable."""
+    return Fraction(count(spec, shape), sum(each(count, (spec, shape))))
+
+
+def separable_share(spec: ConvSpec, shape) -> Fraction:
+    """Return separable over standard MACs."""
+    return 1 / saving(spec, shape, mac_count)
+
+
+def saving_of(filters: int, kernel: int) -> Fraction:
+    """Return standard over separable MACs for one window."""
+    return saving(ConvSpec(3, filters, kernel), (1, 3, kernel, kernel), mac_count)
+
+
+def depthwise_part(spec: ConvSpec, shape) -> Fraction:
+    """Return the size of a depthwise kernel over that of a standard one."""
+    return Fraction(prod(weight_shape(*steps(spec, shape)[0])[1:]), prod(weight_shape(spec)[1:]))
+
+
+def merged_kernels() -> tuple[np.ndarray, np.ndarray]:
+    """Return kernels P[i, c]·D[c] as (M, C, K·K), and where a layer that has them gives what the two steps give."""
+    sizes = (2, 3, 4, 6), (3, 1, 2, 2), (5, 3, 1, 1)
+    x, d, p = (np.arange(prod(size)).reshape(size) ** 2 % 11 - 4 for size in sizes)
+    in_two_steps = conv2d_loops(conv2d_loops(x, d, groups=3).output, p).output
+    return (p * d[:, 0]).reshape(5, 3, 4), conv2d_loops(x, p * d[:, 0]).output == in_two_steps
+
+
+def in_two_groups(*layer, bias: bool) -> list:
+    """Return the parameters of a layer: without groups, in each of two groups, in both."""
+    spec = ConvSpec(*layer, bias=bias)
+    half = replace(spec, in_channels=spec.in_channels // 2, out_channels=spec.out_channels // 2)
+    return [params(spec), params(half), params(replace(spec, groups=2))]
+
+
+def by_thop(groups: int, comma: bool) -> int:
+    """Return what thop reports for D3's layer, called with `inputs=(x,)` or, as in D3, with `inputs=(x)`."""
+    from thop import profile  # here, as it comes with the lessons and not with the package
+
+    x = torch.zeros(1, 3, 6, 6)
+    return int(profile(to_module(ConvSpec(3, 6, 3, 3, groups=groups)), inputs=(x,) if comma else x, verbose=False)[0])
+
+
+BIAS = {"without bias": False, "with bias": True}
+
+
+def parameters(spec: ConvSpec) -> dict[str, Callable]:
+    """Return the numbers that write-ups call parameters."""
+    return {name: partial(param_count, replace(spec, bias=bias)) for name, bias in BIAS.items()}
+
+
+def operations(spec: ConvSpec, shape) -> dict[str, Callable]:
+    """Return the numbers that write-ups call operations."""
+    exact = {f"FLOPs {name}": partial(flop_count, replace(spec, bias=bias), shape) for name, bias in BIAS.items()}
+    return exact | {"MACs": partial(mac_count, spec, shape)}
+
+
+STANDARD = (ConvSpec(3, 5, 2, (1, 2)), (1, 3, 6, 9)), (ConvSpec(4, 6, 3, 2, padding=1, dilation=2), (1, 4, 9, 7))
+GROUPED = (
+    (ConvSpec(6, 8, 3, 2, padding=1, groups=2), (1, 6, 7, 10)),  # M is not g²: a swapped letter must show
+    (ConvSpec(6, 9, 2, dilation=2, groups=3), (1, 6, 5, 7)),
+)
+SAME = (ConvSpec(3, 5, 3, padding="same"), (1, 3, 6, 6)), (ConvSpec(4, 7, 5, padding=2), (1, 4, 5, 5))
+SMALLER = (ConvSpec(3, 5, 3, 2, padding=1), (1, 3, 6, 6)), (ConvSpec(4, 7, 2), (1, 4, 5, 5))
+LINEAR = (ConvSpec.linear(7, 3), (1, 7, 1, 1)), (ConvSpec.linear(5, 11), (1, 5, 1, 1))
+
+D0 = ConvSpec(3, 6, 11, stride=4, bias=False), (1, 3, 227, 227)
+D0_IN_3 = replace(D0[0], groups=3), D0[1]
+D1 = ConvSpec(3, 256, 5, bias=False), (1, 3, 12, 12)
+D2 = ConvSpec(3, 16, 3, padding=1), (1, 3, 32, 32)
+D3 = ConvSpec(3, 6, 3, 3), (1, 3, 6, 6)
+D3_IN_3 = replace(D3[0], groups=3), D3[1]
+D4 = ConvSpec(8, 6, 1), (1, 8, 1, 1)
+INNER = ConvSpec(128, 128, 3, padding=1), (1, 128, 28, 28)  # a size that networks use
+
+# fmt: off
+CLAIMS = (
+    Claim("D0-1", "227×227×3, 11×11, 6 filters: the output", (1, 6, 55, 55),
+          {f"stride {s}, padding 0": partial(output_shape, replace(D0[0], stride=s), D0[1]) for s in (4, 1)},
+          "The stride is never given. With 4 this is AlexNet's first layer."),
+    Claim("D0-2", "the 227×227×3 layer: parameters", {"without bias": 2_178}, parameters(D0[0])),
+    Claim("D0-3", "the 227×227×3 layer: operations", 13_176_900, operations(*D0),
+          "Parameters without bias, operations with bias: two conventions in one example."),
+    Claim("D0-4", "FLOPs of one output number, beyond 2·K²·C", {"without bias": "−1", "with bias": "0"},
+          {name: Formula(text, flops_beyond, STANDARD, bias) for text, (name, bias) in zip(("−1", "0"), BIAS.items())},
+          "n products need n − 1 additions; a bias adds one."),
+    Claim("D0-5", "grouped kernels: parameters, as a part of those without groups", "1/g",
+          {"weights": Formula("1/g", share(params), GROUPED)}),
+    Claim("D0-6", "grouped kernels: parameters", "N·(C/g)·K·K", {"weights": Formula("M·(C/g)·K·K", params, GROUPED)},
+          "D0 never defines N. The output channels are meant.", meant="M·(C/g)·K·K"),
+    Claim("D0-7", "grouped layer: operations", "((2·K²·C/g + 1)·H·W·M/g)·g",
+          {"FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops, GROUPED),
+           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops, GROUPED, True),
+           "MACs": Formula("K²·C/g·H·W·M", macs, GROUPED)},
+          "No convention has + 1, and D0-4 contradicts it."),
+    Claim("D0-8", "the 227×227×3 layer, g = 3: parameters", {"without bias": 726}, parameters(D0_IN_3[0])),
+    Claim("D0-9", "the 227×227×3 layer, g = 3: operations", 2_205_225,
+          operations(*D0_IN_3) | {"by D0-7's formula": lambda: int(evaluate("(2·K²·C/g + 1)·H·W·M", *D0_IN_3))},
+          "The factor M/g = 2 was dropped, and the + 1 of D0-7 is in it."),
+    Claim("D0-10", "the section on depthwise-separable convolution", None,
+          {"parameters, depthwise and pointwise": lambda: each(params, D0),
+           "parameters": lambda: sum(each(params, D0)),
+           "MACs, depthwise and pointwise": lambda: each(mac_count, D0),
+           "MACs": lambda: sum(each(mac_count, D0)),
+           "share of the standard MACs": Formula("1/M + 1/K²", separable_share, (D0,))},
+          "The text breaks off. This completes it for the 227×227×3 layer, without bias."),
+    Claim("D1-1", "12×12×3, 5×5: the output", {"1 filter": (1, 1, 8, 8), "256 filters": (1, 256, 8, 8)},
+          {"1 filter": partial(output_shape, replace(D1[0], out_channels=1), D1[1]),
+           "256 filters": partial(output_shape, *D1)},
+          "Stride 1 and no padding are the defaults."),
+    Claim("D1-2", "the 12×12×3 layer: multiplications", 1_228_800, {"MACs": partial(mac_count, *D1)},
+          "Multiplications alone are MACs."),
+    Claim("D1-3", "the 12×12×3 layer: parameters", {"without bias": 19_200}, parameters(D1[0])),
+    Claim("D1-4", "the 12×12×3 layer: depthwise step", {"multiplications": 4_800, "parameters": 75},
+          {"multiplications": lambda: each(mac_count, D1)[0], "parameters": lambda: each(params, D1)[0]}),
+    Claim("D1-5", "a depthwise kernel, as a part of the original one", "1/3",
+          {f"C = {C}": Formula("1/C", depthwise_part, (layer,)) for C, layer in zip((3, 4), STANDARD)},
+          "It is 1/C, and its example has C = 3."),
+    Claim("D1-6", "the 12×12×3 layer: pointwise step", {"multiplications": 49_152, "parameters": 768},
+          {"multiplications": lambda: each(mac_count, D1)[1], "parameters": lambda: each(params, D1)[1]}),
+    Claim("D1-7", "the 12×12×3 layer: both steps, and their share of the standard multiplications",
+          {"sum": 53_952, "share": Says("4.39 %", lambda part: round(100 * part, 2) == Fraction("4.39"))},
+          {"sum": lambda: sum(each(mac_count, D1)), "share": Formula("1/M + 1/K²", separable_share, (D1,)),
+           "share of the parameters": lambda: Fraction(sum(each(params, D1)), params(*D1))},
+          "The share is rounded. The parameters shrink by the same one."),
+    Claim("D1-8", "what a separable layer does",
+          Says("weigh each channel once, then mix M times", lambda value: value == 1),
+          {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": lambda: merged_kernels()[1].mean(),
+           "rank of one channel's M kernels": lambda: np.linalg.matrix_rank(merged_kernels()[0].swapaxes(0, 1)).max()},
+          "As algebra: each channel's M kernels are multiples of one."),
+    Claim("D2-1", "standard layer on a D×D input: cost", "C·M·K²·D²",
+          {"stride 1, same padding (H = W = D)": Formula("C·M·K²·H·W", macs, SAME),
+           "stride 2, or no padding (H = W < D)": Formula("C·M·K²·H·W", macs, SMALLER)},
+          "The output's H·W counts. It is D² only for stride 1 with same padding, and that is no default."),
+    Claim("D2-2", "separable layer, under D2-1's condition: cost",
+          {"depthwise": "C·K²·D²", "pointwise": "C·M·D²", "total": "C·K²·D² + C·M·D²"},
+          {"depthwise": Formula("C·K²·H·W", lambda *layer: each(macs, layer)[0], SAME),
+           "pointwise": Formula("C·M·H·W", lambda *layer: each(macs, layer)[1], SAME),
+           "total": Formula("C·(K² + M)·H·W", lambda *layer: sum(each(macs, layer)), SAME)}),
+    Claim("D2-3", "standard / separable", dict.fromkeys(("in general", "3→16, 3×3"), "M/(K² + M)"),
+          {"in general": Formula("K²·M/(K² + M)", saving, STANDARD),
+           "3→16, 3×3": Formula("K²·M/(K² + M)", partial(saving, count=mac_count), (D2,))},
+          "A factor K² is lost. Below 1 would mean dearer, for its own layer 3→16."),
+    Claim("D2-4", "the saving for large M", Says("very clear", lambda saved: saved > 1),
+          {"3×3, M = 16": partial(saving_of, 16, 3), "3×3, M = 256": partial(saving_of, 256, 3),
+           "3×3, M = 10⁶": partial(saving_of, 10**6, 3), "1×1, M = 10⁶": partial(saving_of, 10**6, 1)},
+          "It grows with M, but never past K²: 9 for 3×3, 1 (nothing saved) for 1×1."),
+    Claim("D2-5", "3→16, 3×3, padding 1, on 32×32: the output",
+          dict.fromkeys(("standard", "separable"), (1, 16, 32, 32)),
+          {"standard": partial(output_shape, *D2), "separable": lambda: output_shape(*steps(*D2)[1]),
+           "parameters, standard": partial(params, *D2), "parameters, separable": lambda: sum(each(params, D2)),
+           "MACs, standard": partial(mac_count, *D2), "MACs, separable": lambda: sum(each(mac_count, D2))}),
+    Claim("D2-6", "depthwise: kernels for each input channel", 1,
+          {f"depth multiplier {m}": lambda m=m: Fraction(weight_shape(ConvSpec.depthwise(3, 5, multiplier=m))[0], 3)
+           for m in (1, 2)},
+          "With out_channels = m·C and groups = C a layer is depthwise too."),
+    Claim("D3-1", "standard layer: parameters", {"without bias": "K²·C·M", "with bias": "(K²·C× +1)·M"},
+          {"without bias": Formula("K²·C·M", params, STANDARD),
+           "with bias": Formula("(K²·C + 1)·M", params, STANDARD, True)},
+          "A stray ×.", meant={"without bias": "K²·C·M", "with bias": "(K²·C + 1)·M"}),
+    Claim("D3-2", "standard layer: FLOPs",
+          {"without bias": "(K²·C + (K²·C − 1))·H·W·M", "with bias": "(K²·C + (K²·C − 1) + 1)·H·W·M"},
+          {"without bias": Formula("(2·K²·C − 1)·H·W·M", flops, STANDARD),
+           "with bias": Formula("2·K²·C·H·W·M", flops, STANDARD, True)}),
+    Claim("D3-3", "grouped layer: shape of the kernel", "(g·C, M, K, K)",
+          {"PyTorch": Formula("(M, C/g, K, K)", weight_shape, GROUPED)},
+          "The outputs come first, and C is divided by g, not multiplied."),
+    Claim("D3-4", "grouped layer: parameters and FLOPs",
+          {"parameters without bias": "K²·(C/g)·(M/g)·g", "parameters with bias": "(K²·C/g + 1)·(M/g)·g",
+           "FLOPs without bias": "(K²·C/g + (K²·C/g − 1))·H·W·(M/g)·g",
+           "FLOPs with bias": "(K²·C/g + (K²·C/g − 1) + 1)·H·W·(M/g)·g"},
+          {"parameters without bias": Formula("K²·C/g·M", params, GROUPED),
+           "parameters with bias": Formula("(K²·C/g + 1)·M", params, GROUPED, True),
+           "FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops, GROUPED),
+           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops, GROUPED, True)}),
+    Claim("D3-5", "3→6, 3×3, on 1×3×6×6: the output", (1, 6, 2, 2),
+          {f"stride {s}": partial(output_shape, replace(D3[0], stride=s), D3[1]) for s in (3, 1)},
+          "The fourth positional argument in the code is the stride. The text never says 3."),
+    Claim("D3-6", "the 1×3×6×6 layer: FLOPs", {"FLOPs with bias": 1_296}, operations(*D3)),
+    Claim("D3-7", "the 1×3×6×6 layer, g = 3: FLOPs", {"print": "((27) + (27 − 1) + 1)·2·2·6/3·3", "value": 432},
+          {"print": Formula("((9) + (9 − 1) + 1)·2·2·(6/3)·3", flops, (D3_IN_3,), True),
+           "value": partial(flop_count, *D3_IN_3)},
+          "The printed formula is that of one group, and gives 1,296. The value is right."),
+    Claim("D3-8", "the 1×3×6×6 layer: thop confirms the FLOPs", {"g = 1": 1_296, "g = 3": 432},
+          {f"g = {g}{'' if comma else ', inputs=(x)'}": partial(by_thop, g, comma)
+           for comma in (True, False) for g in (1, 3)},
+          "Two errors cancel. (x) is no tuple: thop unpacks the batch and takes H = 6 for C = 3, so it counts double. "
+          "And it counts MACs, half the FLOPs."),
+    Claim("D3-9", "depthwise layer: speed", Says("faster in theory only: too few FLOPs for each byte"),
+          {"FLOPs for each byte, standard": lambda: round(arithmetic_intensity(*INNER), 1),
+           "FLOPs for each byte, depthwise": lambda: round(arithmetic_intensity(*steps(*INNER)[0]), 1)},
+          "128 channels, 3×3, padding 1, on 28×28, float32, each number moved once. This explains the claim; the time "
+          "is measured in lesson 08."),
+    Claim("D3-10", "fully connected layer",
+          {"parameters without bias": "C·M", "parameters with bias": "(C + 1)·M",
+           "FLOPs without bias": "(C + (C − 1))·M", "FLOPs with bias": "(C + (C − 1) + 1)·M"},
+          {"parameters without bias": Formula("C·M", params, LINEAR),
+           "parameters with bias": Formula("(C + 1)·M", params, LINEAR, True),
+           "FLOPs without bias": Formula("(2·C − 1)·M", flops, LINEAR),
+           "FLOPs with bias": Formula("2·C·M", flops, LINEAR, True)}),
+    Claim("D4-1", "8→8 channels: weights without groups, in each of 2 groups, in both", [64, 16, 32],
+          {"1×1, without bias": partial(in_two_groups, 8, 8, 1, bias=False),
+           "1×1, with bias": partial(in_two_groups, 8, 8, 1, bias=True),
+           "3×3, without bias": partial(in_two_groups, 8, 8, 3, bias=False)},
+          "The kernel's size is not given. PyTorch's default adds 8 biases."),
+    Claim("D4-2", "Conv2d(8, 6, 1): the output", dict.fromkeys(("2 groups", "without groups"), (1, 16, 1, 1)),
+          {"2 groups": partial(output_shape, replace(D4[0], groups=2), D4[1]),
+           "without groups": partial(output_shape, *D4)},
+          "The layer has 6 output channels."),
+    Claim("D4-3", "Conv2d(8, 6, 1, groups=2): parameters in each group, in both", [24, 48],
+          {name: lambda bias=bias: in_two_groups(8, 6, 1, bias=bias)[1:] for name, bias in BIAS.items()},
+          "Each group makes M/g = 3 outputs, not 6."),
+    Claim("D4-4", "Conv2d(8, 6, 1): parameters", {"without bias": 48}, parameters(D4[0]),
+          "So by D4-3 grouping would save nothing."),
+    Claim("D4-5", "grouped layer: computation", Says("less, forward and backward", lambda part: part < 1),
+          {"MACs forward, as a part of those without groups": Formula("1/g", share(pass_macs), GROUPED),
+           "backward": Formula("1/g", share(partial(pass_macs, backward=True)), GROUPED)},
+          "Counts; the time is D4-6."),
+    Claim("D4-6", "grouped layer on multicore CPUs and GPUs: speed", Says("more efficient"),
+          {"MACs, as a part of those without groups": Formula("1/g", share(macs), GROUPED)},
+          "The time depends on shape, library and hardware; lesson 08 measures it."),
+    Claim("D4-7", "grouped layer: memory", Says("saved", lambda part: part < 1),
+          {"weights, as a part of those without groups":
+               Formula("1/g", share(lambda *layer: memory_bytes(*layer).weight_bytes), GROUPED),
+           "input and output": Formula("1", share(lambda *layer: sum(memory_bytes(*layer)[::2])), GROUPED)},
+          "The weights shrink, the activations do not."),
+)
+# fmt: on
+
+
+def check_choice(name: str, value: str | None, possible) -> None:
+    """Raise a ValueError that lists what is possible, unless `value` is one of it or None."""
+    if value is not None and value not in possible:
+        raise ValueError(f"{name}={value!r}; wanted one of {', '.join(possible)}")
+
+
+def claim(id: str) -> Claim:
+    """Return the claim with this id.
+
+    Raises:
+        ValueError: there is none.
+    """
+    by_id = {row.id: row for row in CLAIMS}
+    check_choice("id", id, by_id)
+    return by_id[id]
+
+
+def claims(verdict: str | None = None, document: str | None = None) -> ClaimTable:
+    """Return the ledger, or its claims of one verdict, of one document (D0 to D4), or of both.
+
+    Raises:
+        ValueError: there is no such verdict or document.
+
+    >>> [row.id for row in claims("typo").claims]
+    ['D0-6', 'D3-1']
+    """
+    check_choice("verdict", verdict, VERDICTS)
+    check_choice("document", document, DOCUMENTS)
+    rows = [row for row in CLAIMS if document in (None, row.id[:2])]
+    return ClaimTable(row for row in rows if verdict is None or row.verdict == verdict)

@@ -1,0 +1,160 @@
+"""Figures of channels: which input reaches which output, and how a shuffle reorders them."""
+
+from __future__ import annotations
+
+from itertools import product
+from string import ascii_uppercase
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from convlab.figures.canvas import (
+    BESIDE_INCHES,
+    DASHES,
+    INK,
+    INPUT,
+    KERNEL,
+    MAX_CHANNELS,
+    OUTPUT,
+    PAPER,
+    canvas,
+    cell,
+    check_limit,
+    check_pair,
+    drawing,
+    node,
+    number_cells,
+    panel_inches,
+    tint,
+    write,
+)
+from convlab.shape import check_spec
+from convlab.spec import ConvSpec, Pair, check_groups, conv_kind, exact_int
+
+
+def kernel_pairs(spec: ConvSpec) -> list[Pair]:
+    """Return the (output channel, input channel) pairs that have a kernel: those of the same group.
+
+    >>> kernel_pairs(ConvSpec(4, 2, 3, groups=2))
+    [(0, 0), (0, 1), (1, 2), (1, 3)]
+    """
+    each_out, each_in = spec.out_channels // spec.groups, spec.in_channels // spec.groups
+    return [(m, c) for m in range(spec.out_channels) for c in range(spec.in_channels) if m // each_out == c // each_in]
+
+
+def _wiring_title(spec):
+    kind, pairs = conv_kind(spec.in_channels, spec.groups, spec.kernel_size), spec.out_channels * spec.in_channels
+    return f"{kind}, g = {spec.groups}: {len(kernel_pairs(spec))} of {pairs} channel pairs have a kernel"
+
+
+def describe_wiring(spec: ConvSpec) -> str:
+    """Say how many of the channel pairs have a kernel."""
+    each = check_spec(spec).in_channels // spec.groups
+    return (
+        f"From {spec.in_channels} to {spec.out_channels} channels, {_wiring_title(spec)}; "
+        f"each output channel reads {each} input channel{'s' * (each > 1)}."
+    )
+
+
+def _group_look(group, groups):
+    """Return the shade of one group, from the kernel's colour towards ink, and its dash."""
+    return tint(KERNEL, 0.1 + 0.5 * group / max(1, groups - 1), INK), DASHES[group % len(DASHES)]
+
+
+@drawing(describe_wiring)
+def draw_wiring(spec: ConvSpec, ax: Axes | None = None) -> Axes:
+    """Draw a line for each pair of channels that has a kernel, and the same pairs as cells of an M×C matrix.
+
+    Raises:
+        ValueError: more than 16 channels on a side.
+    """
+    ins, outs, groups = check_spec(spec).in_channels, spec.out_channels, spec.groups
+    check_limit("in_channels", ins, MAX_CHANNELS)
+    check_limit("out_channels", outs, MAX_CHANNELS)
+    letters = ascii_uppercase if groups > 1 else [""]
+    high, xs = 1 + max(ins, outs), (1.5, 6.0)
+    tops = (1 + (high - 1 - ins) / 2, 1 + (high - 1 - outs) / 2)
+    x0, y0 = (9.6, tops[1]) if panel_inches(ax) >= BESIDE_INCHES else (2.0, high + 3.5)  # the corner of the matrix
+    for x, top, count, face, side in zip(xs, tops, (ins, outs), (INPUT, OUTPUT), ("input", "output")):
+        for n in range(count):
+            node(ax, x, top + n + 0.5, str(n), face)
+        for group in range(groups):
+            outer = x - 0.9 if side == "input" else x + 0.9
+            write(ax, outer, top + (group + 0.5) * (count // groups), letters[group], weight="bold")
+        write(ax, x, high + 0.2, f"{side}\nchannel", va="top")
+    pairs = kernel_pairs(spec)
+    for m, c in product(range(outs), range(ins)):
+        group, wired = m * groups // outs, (m, c) in pairs
+        if wired:
+            color, dash = _group_look(group, groups)
+            ax.plot(xs, (tops[0] + c + 0.5, tops[1] + m + 0.5), color=color, linestyle=dash, linewidth=1.2)
+        cell(ax, x0 + c, y0 + m, tint(KERNEL, 0.25) if wired else PAPER, letters[group] if wired else "")
+    names = ("output channel" if outs > 4 else "output\nchannel", "input channel" if ins > 2 else "input\nchannel")
+    number_cells(ax, x0, y0, range(outs), range(ins), names)
+    canvas(ax, max(xs[1] + 1.2, x0 + ins + 0.2), max(high, y0 + outs) + 0.2, _wiring_title(spec))
+    return ax
+
+
+def shuffle_order(channels: int, groups: int) -> list[int]:
+    """Return which channel stands at each place after the shuffle: reshape to (g, C/g), transpose, flatten.
+
+    >>> shuffle_order(6, 2)
+    [0, 3, 1, 4, 2, 5]
+
+    Source: Zhang et al. 2018 (ShuffleNet), section 3.1.
+    """
+    check_groups(exact_int("channels", channels, 1), channels, exact_int("groups", groups, 1))
+    each = channels // groups
+    return [group * each + n for n in range(each) for group in range(groups)]
+
+
+def _shuffle(data):
+    check_pair(data, "(channels, groups), such as (8, 2)")
+    return data
+
+
+def _shuffle_title(data):
+    channels, groups = data
+    order, each = shuffle_order(channels, groups), channels // groups
+    met = min(len({channel // each for channel in order[n : n + each]}) for n in range(0, channels, each))
+    return (
+        f"shuffle of {channels} channels, g = {groups}: each new group has channels from {met} of the {groups} old ones"
+    )
+
+
+def describe_shuffle(data) -> str:
+    """Say the new order of the channels and how many old groups meet in each new one."""
+    order = ", ".join(map(str, shuffle_order(*_shuffle(data))))
+    title = _shuffle_title(data)
+    return f"{title[0].upper()}{title[1:]}. New order: {order}."
+
+
+@drawing(describe_shuffle)
+def draw_shuffle(data, ax: Axes | None = None) -> Axes:
+    """Draw where each channel goes in a channel shuffle.
+
+    Args:
+        data: (channels, groups).
+
+    Raises:
+        TypeError: no pair of integers.
+        ValueError: groups that do not divide the channels, or more than 16 channels.
+    """
+    channels, groups = _shuffle(data)
+    order, each, xs = shuffle_order(channels, groups), channels // groups, (1.6, 7.1)
+    check_limit("channels", channels, MAX_CHANNELS)
+    for place, channel in enumerate(order):
+        group = channel // each
+        color, dash = _group_look(group, groups)
+        face = tint(OUTPUT, 0.75 * group / max(1, groups - 1))
+        ax.plot(xs, (channel + 0.5, place + 0.5), color=color, linestyle=dash, linewidth=1.4)
+        for x, y in zip(xs, (channel, place)):
+            node(ax, x, y + 0.5, f"{ascii_uppercase[group]}{channel}", face)
+    for x in xs:
+        for group in range(groups):
+            frame = {"facecolor": "none", "edgecolor": INK, "linestyle": "--", "linewidth": 1}
+            ax.add_patch(Rectangle((x - 0.6, group * each + 0.04), 1.2, each - 0.08, **frame))
+    write(ax, xs[0], channels + 0.2, "before", va="top")
+    write(ax, xs[1], channels + 0.2, "after", va="top")
+    canvas(ax, xs[1] + 1.6, channels + 0.2, _shuffle_title(data))
+    return ax
