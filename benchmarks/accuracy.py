@@ -5,16 +5,13 @@ From the repository's root, on a machine that has nothing else to do: the time o
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
-from convlab.measuring.recordings import record
-from convlab.networks.digits import WIDTHS, builders
 from convlab.measuring.benchmark import compare
 from convlab.measuring.digits_training import BATCH, make_optimizer, split_digits, train_and_test, training_step
+from convlab.measuring.recordings import FOLDER, save
+from convlab.networks.digits import WIDTHS, builders
 
-RECORDED = Path(__file__).parent / "recorded" / "accuracy.json"
 SEEDS, EPOCHS = range(20), 30
 
 
@@ -26,8 +23,8 @@ def main():
     for label, build in networks.items():
         model = build().train()
         jobs[label] = training_step, data.images[:BATCH], data.labels[:BATCH], model, make_optimizer(model)
-    rows += compare(jobs, repeats=25, max_seconds=1, grad=True).values()
-    record(RECORDED, rows, "python -m benchmarks.accuracy")
+    rows += compare(jobs, repeats=25, max_seconds=1, backward=True).values()
+    save(FOLDER / "accuracy.json", rows, "python -m benchmarks.accuracy")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.tools import CONVENTIONS, TOOLS
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parent.parent / "convlab" / "measuring" / "recorded"  # in the package, for the lessons
 PACKAGES = ("convlab-course", "torch", "thop", "fvcore", "ptflops", "torchinfo", "torchprofile")
 MEMORY_GIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 TIMED = [name for name in TOOLS if name != "convlab, FLOPs"]
@@ -203,10 +203,10 @@ def first_call() -> list[dict]:
 
 
 def machine() -> dict:
-    from convlab import recorded
+    from convlab.measuring import recordings
 
     return {
-        **recorded.machine(),
+        **recordings.machine(),
         "torch_threads": torch.get_num_threads(),
         "memory_gib": round(MEMORY_GIB, 1),
         "load_average_at_start": round(os.getloadavg()[0], 2),
@@ -247,7 +247,6 @@ def memory_cell(row) -> str:
 
 
 def main():
-    RECORDED.mkdir(exist_ok=True)
     (RECORDED / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n")
 
     table = record("exactness", [row for tool in tqdm(TOOLS, "exactness") for row in exactness(tool)])

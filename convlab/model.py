@@ -1,19 +1,21 @@
 """What a whole model costs: its own forward runs on shapes alone, and each operation is counted as it passes.
 
-What counts as a MAC or a FLOP is said at the top of `cost.py`. Two modes of torch see the operations:
+What counts as a MAC or a FLOP is said at the top of `cost.py`. Work is met at one of three doors, in this order, and
+the first that knows it counts it and answers with an empty tensor of the output's shape:
 
-1. A *function mode* sees each call of a torch function. It answers the common ones itself, from the shapes: a
-   convolution or a linear layer is counted and gives an empty tensor of the output's shape.
-2. Every other function runs on the meta device (shapes without numbers) under a *dispatch mode*, which sees the
-   operations that the function is made of: attention and einsum arrive there as matrix products.
+1. *Layer*. A wrapper around `nn.Module.__call__` names the layer that runs, and answers the most common kinds as a
+   whole (`LAYERS`). Nothing is attached to the model.
+2. *Function*. A function mode of torch sees each call of a torch function, and answers the common ones (`ANSWERS`).
+3. *Operation*. Every other function runs on the meta device (shapes without numbers) under a dispatch mode, which sees
+   the basic operations that it is made of (`_Operations`): attention and einsum arrive there as matrix products. An
+   operation that has neither a formula here nor a place in `no_products` is named as not counted.
 
-A wrapper around `nn.Module.__call__` names the layer that runs; nothing is attached to the model.
+With real=True the model computes: everything is counted at the last two doors, and every result is torch's.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -21,6 +23,7 @@ from copy import deepcopy
 from functools import partial
 from math import gcd, prod
 from numbers import Real
+from threading import RLock, get_ident
 
 import numpy as np
 import torch
@@ -32,6 +35,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from convlab.no_products import has_no_products
 from convlab.spec import conv_kind, exact_int
 from convlab.table import CostTable, LayerCost
 
@@ -40,6 +44,8 @@ NOTE = (
     "A layer with – under MACs does other work, which is not counted."
 )
 NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
+ONE_AT_A_TIME = RLock()  # a count changes `nn.Module.__call__` for its time
+RUNNING = []  # the tallies of the counts of the thread that holds the lock: only the last, innermost one counts
 on_meta = partial(tree_map_only, Tensor, lambda tensor: tensor.detach().to("meta"))
 
 
@@ -92,10 +98,8 @@ class _Tally:
             if inner != name and inner not in self.rows:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
-            out = self.outputs.get(name)
-            if out is not None and not isinstance(out, Tensor):
-                out = next((leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)), None)
-            out = None if out is None else tuple(out.shape)
+            tensors = [leaf for leaf in tree_leaves(self.outputs.get(name)) if isinstance(leaf, Tensor)]
+            out = tuple(tensors[0].shape) if tensors else None
             if not counts:
                 counts = {type(self.modules[name]).__name__: (out, 0, 0)}
             for kind, (shape, macs, flops) in counts.items():
@@ -116,7 +120,10 @@ def _is_plain(x, other=None):
 
 
 def _numbers(value, axes):
-    return (value,) * axes if isinstance(value, int) else value if len(value) == axes else tuple(value) * axes
+    """Return one number for each axis, of an integer, of a tuple of one, or of a tuple of as many as there are axes."""
+    if isinstance(value, int):
+        return (value,) * axes
+    return value if len(value) == axes else tuple(value) * axes
 
 
 def _window_sizes(sizes, kernel, stride, padding, dilation):
@@ -203,7 +210,6 @@ for _axes in (1, 2, 3):
     ANSWERS[getattr(F, f"max_pool{_axes}d")] = ANSWERS[getattr(F, f"avg_pool{_axes}d")] = partial(_pool, _axes)
     ANSWERS[getattr(F, f"adaptive_avg_pool{_axes}d")] = partial(_adaptive_pool, _axes)
 QUERIES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
-IN_PLACE = re.compile(r"[a-z].*[a-z0-9]_|__i\w+__|__setitem__|__set__")
 
 
 class _Functions(TorchFunctionMode):
@@ -214,6 +220,8 @@ class _Functions(TorchFunctionMode):
         self.tally, self.operations, self.real = tally, operations, real
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        if self.tally is not RUNNING[-1]:
+            return function(*args, **(kwargs or {}))
         kwargs, handler = kwargs or {}, ANSWERS.get(function)
         answer = handler(self.tally, *args, **kwargs) if handler else None
         if self.real:
@@ -232,25 +240,16 @@ class _Functions(TorchFunctionMode):
             self.tally.used_by[owner] = self.tally.running[-1]
         if any(tensor.is_meta for tensor in tensors):
             args, kwargs = on_meta((args, kwargs))
-        elif IN_PLACE.fullmatch(name) or "out" in kwargs:  # on the model's own tensors: change a copy of them
+        elif (
+            (name.endswith("_") and name[0] != "_") or name.startswith(("__i", "__set")) or "out" in kwargs
+        ):  # on the model's own tensors: change a copy of them
             args, kwargs = tree_map_only(Tensor, Tensor.clone, (args, kwargs))
-        with torch._C._AutoDispatchBelowAutograd(), self.operations:  # so that a linear layer arrives as one operation
+        with self.operations:
             return function(*args, **kwargs)
 
 
 # What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
 LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
-NO_PRODUCTS = re.compile(  # those that torch tags neither as pointwise nor as a reduction
-    r"\w*_norm\w*|native_dropout|\w*softmax|log_sigmoid_forward|prelu_kernel|rrelu\w*|gelu|glu|hardswish|mish|threshold"
-    r"|\w*pool[123]d\w*|max_unpool\w*|upsample_\w+|\w+_pad\w*|im2col|col2im|\w+_(un)?shuffle|grid_sampler\w*|cat|stack"
-    r"|copy|\w+_copy|lift|fill|index\w*|gather|\w*scatter\w*|masked_\w+|take|put|roll|flip|rot90|tri[lu](_indices)?"
-    r"|repeat\w*|sort|topk|kthvalue|nonzero\w*|unique\w*|resize\w*|set|unsafe_\w+|(un)?squeeze|transpose|t|detach|range"
-    r"|as_strided\w*|local_scalar_dense|embedding\w*|diag_embed|block_diag|searchsorted|bucketize|isin|eq|ne|lt|le|gt|ge"
-    r"|(new_)?(empty|zeros|ones|full|zero)\w*|rand\w*|arange|linspace|logspace|eye|scalar_tensor|\w+_window|pin_memory"
-    r"|bernoulli|binomial|normal\w*|uniform|exponential|multinomial|poisson|cauchy|geometric|log_normal|random|complex"
-    r"|cum\w+|logcumsumexp|median|nanmedian|mode|aminmax|histc|bincount|\w+_loss\w*|binary_cross_entropy\w*|polar|trace"
-    r"|thnn_fused_\w+_cell|dist|linalg_check_errors|is_same_size|equal|(functional_)?assert\w*"
-)
 
 
 class _Operations(TorchDispatchMode):
@@ -265,6 +264,8 @@ class _Operations(TorchDispatchMode):
         self.tally, self.counts = tally, True  # counts: whether the function mode has not counted this one already
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if self.tally is not RUNNING[-1]:
+            return operation(*args, **(kwargs or {}))
         kwargs, name = kwargs or {}, operation.overloadpacket.__name__.rstrip("_")
         has_formula = name in LEFT_FACTOR or name in ("convolution", "_convolution", "linear")
         if self.counts and not has_formula and operation._can_decompose():
@@ -282,48 +283,40 @@ class _Operations(TorchDispatchMode):
             self.tally.count_sums("linear", weight, out.shape, weight.shape[1], bias is not None)
         elif has_formula:
             self._convolution(*args, out=out)
-        elif not (
-            {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
-            or operation.is_view
-            or operation.namespace in ("prim", "profiler")
-            or (operation.namespace == "aten" and NO_PRODUCTS.fullmatch(name.strip("_")))
-        ):
+        elif not self._is_free_of_products(operation, name, args):
             self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
         return out
+
+    @staticmethod
+    def _is_free_of_products(operation, name, args):
+        if name in ("_embedding_bag", "_embedding_bag_forward_only"):  # a sum of rows, or of rows times weights
+            return len(args) < 7 or args[6] is None
+        tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
+        return bool(tagged) or operation.is_view or has_no_products(operation.namespace, name)
 
     def _convolution(self, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
         if not transposed:
             kind, products = conv_kind(x.shape[1], groups, weight.shape[2:]), prod(weight.shape[1:])
             self.tally.count_sums(kind, weight, out.shape, products, bias is not None)
             return
+        # Transposed: each input number meets (M/g)·K·K weights, and its products land at i·s + u·d on each axis, for
+        # i < n and u < k. Of a product into a place the first is no addition, so places are taken from the additions.
+        # (i, u) and (i', u') land together if i − i' = t·d/gcd and u' − u = t·s/gcd, gcd = gcd(s, d). So a place is
+        # counted once by its pair with the smallest i: the pairs without a partner (i − d/gcd, u + s/gcd). Padding
+        # cuts the border off afterwards. Source: Dumoulin & Visin 2016, section 4; with dilation derived here.
         macs = x.numel() * prod(weight.shape[1:])
-        sums = x.shape[0] * weight.shape[1] * groups  # places that receive a product, before padding cuts the border
+        places = x.shape[0] * weight.shape[1] * groups
         for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
-            sums *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
-        flops = 2 * macs - sums + out.numel() * (bias is not None)
+            places *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
+        flops = 2 * macs - places + out.numel() * (bias is not None)
         self.tally.count("transposed", weight, out.shape, macs, flops)
 
 
 # The run.
 
 
-def _named(model) -> dict[str, nn.Module]:
-    """Return the modules of a model by name, as `named_modules` does, in less time."""
-    found, todo = {}, [("", model)]
-    while todo:
-        name, module = todo.pop()
-        if module not in found:
-            found[module] = name
-            inner = [(f"{name}.{key}" if name else key, m) for key, m in module._modules.items() if m is not None]
-            todo += reversed(inner)
-    return {name: module for module, name in found.items()}
-
-
 def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
-    kinds, hidden = {*map(type, modules.values())}, (LazyModuleMixin, torch.jit.ScriptModule)
-    if not any(issubclass(kind, hidden) or kind.__name__ == "OptimizedModule" for kind in kinds):
-        return
     for name, module in modules.items():
         layer = f"{name or 'the model'} ({type(module).__name__})"
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
@@ -389,11 +382,16 @@ def _answer_layer(tally, module, args, kwargs):
 
 @contextmanager
 def _layers_named(tally, real):
-    """Tell the tally which layer runs, as torch.fx does: by wrapping `nn.Module.__call__` for the time of the run."""
-    original, running, names = nn.Module.__call__, tally.running, tally.names
+    """Tell the tally which layer runs, as torch.fx does: by wrapping `nn.Module.__call__` for the time of the run.
+
+    Every thread sees the wrapper, and so does a count inside a forward: it passes on the calls that are theirs.
+    """
+    original, running, names, thread = nn.Module.__call__, tally.running, tally.names, get_ident()
     listed = {name for name in tally.modules if tally.has_row(name)}
 
     def call(module, *args, **kwargs):
+        if get_ident() != thread or tally is not RUNNING[-1]:
+            return original(module, *args, **kwargs)
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
         output = _answer_layer(tally, module, args, kwargs) if type(module) in LAYERS and not real else None
@@ -426,46 +424,52 @@ def _example(value, dtype, device):
     return value
 
 
-def _message(tally, error, inputs, real):
-    """Say which layer stopped, why, on what, and the way out."""
+class ValuesNeeded(RuntimeError):
+    """The forward looks at values, and a shape has none."""
+
+
+def _stopped(tally, error, inputs, real) -> RuntimeError:
+    """Return the error that says which layer stopped, why, on what, and the way out."""
     reason = str(error).strip().partition("\n")[0]
     given = [tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(inputs)]
     text = f"{tally.label()} stopped with {type(error).__name__}: {reason}\nThe model was given {given}."
     if not real and "meta" in reason.lower():
-        text += " It looks at values, and a shape has none: give example tensors and real=True."
-    elif "dtype" in reason or "scalar types" in reason:
+        return ValuesNeeded(f"{text} It looks at values, and a shape has none: give example tensors and real=True.")
+    if "dtype" in reason or "scalar types" in reason:
         text += " A shape stands for decimal numbers; for integers give an example tensor."
-    return text
+    return RuntimeError(text)
 
 
 def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inputs) -> CostTable:
-    """Return what each layer of a model costs; see `convlab.cost_table`."""
+    """Return what each layer of a model costs; see `convlab.counting.cost_table`."""
     if not (inputs or named_inputs):
         raise TypeError("no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input")
     try:
         model = deepcopy(model) if real else model
     except Exception as error:
         raise RuntimeError(f"real=True runs a copy of the model, and it cannot be copied: {error}") from error
-    modules = _named(model)
+    modules = dict(model.named_modules())
     _check_modules(modules, real)
     tally = _Tally(modules)
     operations = _Operations(tally)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
     args, kwargs = _example((inputs, named_inputs), first.dtype, first.device if real else "meta")
-    with ExitStack() as stack:
+    with ONE_AT_A_TIME, ExitStack() as stack:
         stack.enter_context(_untouched([] if real else modules.values()))
-        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.inference_mode())  # no gradients, and a linear layer arrives as one operation
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
         stack.enter_context(_layers_named(tally, real))
-        if real:  # recurrent layers too; then everything passes the dispatch mode, ScriptModules included
+        if real:  # everything passes the dispatch mode, ScriptModules included
+            # oneDNN runs a recurrent layer as one operation whose products do not show; without it they do.
             stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
-            stack.enter_context(torch._C._AutoDispatchBelowAutograd())
             stack.enter_context(operations)
         stack.enter_context(_Functions(tally, operations, real))
+        RUNNING.append(tally)
+        stack.callback(RUNNING.pop)
         try:
             model(*args, **kwargs)
         except Exception as error:
-            raise RuntimeError(_message(tally, error, (args, kwargs), real)) from error
+            raise _stopped(tally, error, (args, kwargs), real) from error
     if tally.uncounted:
         warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=3)
     return tally.table()

@@ -14,11 +14,12 @@ from torch.utils.benchmark import Measurement, TaskSpec
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from convlab import ConvSpec, timing
+from convlab import ConvSpec
+from convlab.measuring import benchmark
+from convlab.measuring.benchmark import Job, compare, machine_peaks, median_seconds, time_conditions, time_in_turns
 from convlab.measuring.timing import LayerTiming, Peaks, Ratio, Timing
-from convlab.measuring.benchmark import compare, machine_peaks, median_seconds, time_conditions, time_layers
 
-timing.WARM_UP_SECONDS = 0.005  # the tests need no warm machine
+benchmark.WARM_UP_SECONDS = 0.005  # the tests need no warm machine
 QUICK = {"repeats": 4, "max_seconds": 0}
 SEPARABLE = ConvSpec.separable(3, 8, (3, 2), stride=2)
 X = torch.ones(2, 3, 4, 5)
@@ -26,8 +27,9 @@ X = torch.ones(2, 3, 4, 5)
 
 def timed_for(*seconds, label="job", **changed):
     """Return a Timing of these seconds, made up."""
-    same = (7, 1, False, "cpu", "float32", "contiguous", (2, 3, 8, 10), "2.13.0", "2026-01-02T03:04:05+00:00")
-    return replace(Timing(label, seconds, *same), **changed)
+    fields = {"calls_per_repeat": 7, "threads": 1, "backward": False, "device": "cpu", "dtype": "float32"}
+    fields |= {"memory_format": "contiguous", "input_shape": (2, 3, 8, 10), "torch_version": "2.13.0"}
+    return Timing(label=label, seconds=seconds, **fields | {"measured_at": "2026-01-02T03:04:05+00:00"} | changed)
 
 
 QUIET = timed_for(0.0010, 0.0012, 0.0011, 0.00105, 0.00115)
@@ -66,7 +68,7 @@ def test_a_timing_prints_all_that_was_fixed():
         "contiguous, 2×3×8×10, torch 2.13.0, live"
     )
     hidden = {"device": "", "dtype": "", "memory_format": "", "input_shape": ()}
-    assert "2 threads, with gradient, torch" in repr(replace(QUIET, threads=2, grad=True, **hidden))
+    assert "2 threads, with gradient, torch" in repr(replace(QUIET, threads=2, backward=True, **hidden))
 
 
 def test_a_ratio_is_taken_round_by_round_so_that_drift_cancels():
@@ -109,34 +111,37 @@ def test_compare_runs_the_jobs_in_turns_and_gives_seconds_a_call():
 
 @pytest.mark.parametrize(("spread", "rounds"), [(0, 7), (1e9, 4)])
 def test_compare_repeats_while_a_job_is_noisy_and_there_is_time(monkeypatch, spread, rounds):
-    monkeypatch.setattr(timing, "perf_counter", iter([0, 1, 1.9, 2, 2.1]).__next__)  # the start, then after each round
+    monkeypatch.setattr(
+        benchmark, "perf_counter", iter([0, 1, 1.9, 2, 2.1]).__next__
+    )  # the start, then after each round
     found = compare({"a": X.sum, "b": X.exp}, repeats=4, spread=spread, max_seconds=1)
     assert [len(result.seconds) for result in found.values()] == [rounds, rounds]
     assert found["a"].spread == spread
 
 
 @pytest.mark.parametrize(
-    ("setting", "ask", "everywhere", "each"),
-    [
-        ("threads", torch.get_num_threads, 2, {"a": 1, "b": 2}),
-        ("grad", torch.is_grad_enabled, True, {"a": False, "b": True}),
-        ("grad", torch.is_grad_enabled, False, {"a": True, "b": False}),
-    ],
+    ("setting", "ask", "each"),
+    [("threads", torch.get_num_threads, (1, 2)), ("backward", torch.is_grad_enabled, (False, True))],
 )
-def test_compare_sets_threads_and_gradient_for_each_job_and_sets_them_back(setting, ask, everywhere, each):
-    before = torch.get_num_threads(), torch.is_grad_enabled()
-    for given_setting, wanted in ((everywhere, dict.fromkeys("ab", everywhere)), (each, each)):
-        seen = {"a": set(), "b": set()}
-        jobs = {label: (lambda seen: seen.add(ask()), seen[label]) for label in seen}
-        found = compare(jobs, **QUICK, **{setting: given_setting})
-        assert seen == {label: {value} for label, value in wanted.items()}
-        assert {label: getattr(result, setting) for label, result in found.items()} == wanted
-        assert (torch.get_num_threads(), torch.is_grad_enabled()) == before
+def test_threads_and_gradient_are_set_for_each_job_and_set_back(setting, ask, each):
+    before, seen = (torch.get_num_threads(), torch.is_grad_enabled()), [set(), set()]
+    jobs = [Job("job", lambda seen: seen.add(ask()), (found,), **{setting: value}) for found, value in zip(seen, each)]
+    found = time_in_turns(jobs, **QUICK)
+    assert seen == [{value} for value in each]
+    assert [getattr(timing, setting) for timing in found] == [*each]
+    assert (torch.get_num_threads(), torch.is_grad_enabled()) == before
+
+
+def test_a_function_runs_in_each_round_for_as_long_as_asked():
+    short, long = (
+        median_seconds(sleep, 0.001, repeat_seconds=seconds, **QUICK).calls_per_repeat for seconds in (0.002, 0.02)
+    )
+    assert 1 <= short <= 2 < long <= 20
 
 
 def test_a_job_runs_on_one_thread_without_gradient_unless_asked():
     found = median_seconds(lambda: (torch.get_num_threads(), torch.is_grad_enabled()) == (1, False) or 1 / 0, **QUICK)
-    assert (found.threads, found.grad) == (1, False)
+    assert (found.threads, found.backward) == (1, False)
 
 
 @pytest.mark.parametrize("calls", [1, 12])
@@ -149,7 +154,7 @@ def test_an_error_passes_with_the_label_of_the_job_and_leaves_no_setting_behind(
             raise KeyError("lost")
 
     with pytest.raises(KeyError, match="lost") as caught:
-        compare({"good": X.sum, "bad": job}, **QUICK, threads=before[0] + 1, grad=not before[1])
+        compare({"good": X.sum, "bad": job}, **QUICK, threads=before[0] + 1, backward=not before[1])
     assert caught.value.__notes__ == ["raised while 'bad' was timed"]
     assert (torch.get_num_threads(), torch.is_grad_enabled()) == before
 
@@ -158,9 +163,9 @@ def test_compare_frees_a_block_first_so_that_memory_is_reused(monkeypatch):
     made, empty = [], torch.empty
     monkeypatch.setattr(torch, "empty", lambda *size, **kind: made.append((size, kind)) or empty(*size, **kind))
     compare({"a": lambda: made.append("job")}, **QUICK)
-    assert made[0] == ((timing.KEPT_BYTES,), {"dtype": torch.uint8})
+    assert made[0] == ((benchmark.KEPT_BYTES,), {"dtype": torch.uint8})
     assert "job" in made[1:]
-    assert 2**24 < timing.KEPT_BYTES < 2**25  # above, the C library does not keep it
+    assert 2**24 < benchmark.KEPT_BYTES < 2**25  # above, the C library does not keep it
 
 
 CONV = nn.Conv2d(3, 4, 2).double()
@@ -196,14 +201,14 @@ def test_compare_sees_device_and_dtype_of_a_module_that_makes_its_own_input():
 
 
 def test_median_seconds_is_compare_with_one_job(monkeypatch):
-    monkeypatch.setattr(timing, "compare", lambda jobs, **options: dict.fromkeys(jobs, (jobs, options)))
+    monkeypatch.setattr(benchmark, "compare", lambda jobs, **options: dict.fromkeys(jobs, (jobs, options)))
     assert median_seconds(torch.exp, X, threads=2) == ({"exp": (torch.exp, X)}, {"threads": 2})
     assert median_seconds(torch.exp, X, label="e to x") == ({"e to x": (torch.exp, X)}, {})
 
 
 def test_a_short_run_shows_no_progress_and_a_long_one_after_two_seconds(monkeypatch, capsys):
     shown = {}
-    monkeypatch.setattr(timing, "tqdm", lambda **options: shown.update(options) or tqdm(**options))
+    monkeypatch.setattr(benchmark, "tqdm", lambda **options: shown.update(options) or tqdm(**options))
     compare({"a": X.exp, "b": X.exp}, **QUICK)
     assert capsys.readouterr() == ("", "")
     assert (shown["delay"], shown["total"], shown["leave"]) == (2, 2 * 4, False)
@@ -217,17 +222,25 @@ def test_a_short_run_shows_no_progress_and_a_long_one_after_two_seconds(monkeypa
         (lambda: compare({"a": X.exp}, repeats=3), ValueError, "repeats=3 is too small; wanted an integer of at least"),
         (lambda: compare({"a": X.exp}, threads=0), ValueError, "threads of 'a'=0 is too small"),
         (lambda: compare({"a": X.exp}, threads=True), TypeError, "threads of 'a'=True is a bool"),
+        (lambda: time_conditions({"a": (ConvSpec(3, 4, 2), (1, 4, 5, 6))}), ValueError, "layer 1: "),
+        (lambda: time_conditions({"a": (7, (1, 4, 5, 6))}), TypeError, "layers=7 is a int; wanted a list of ConvSpec"),
         (
-            lambda: compare({"a": X.exp}, grad={"b": True}),
+            lambda: time_conditions({"a": (ConvSpec(3, 4, 2), (1, 3, 5, 6))}, memory_format=["channels"]),
             ValueError,
-            "grad has the labels b; wanted those of the jobs",
+            "memory_format has 'channels'; wanted 'contiguous' or 'channels_last'",
         ),
-        (lambda: time_layers({"a": (ConvSpec(3, 4, 2), (1, 4, 5, 6))}), ValueError, "layer 1: "),
-        (lambda: time_layers({"a": (7, (1, 4, 5, 6))}), TypeError, "layers=7 is a int; wanted a list of ConvSpec"),
-        (lambda: time_layers({}, device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of cpu"),
-        (lambda: time_layers({}, device="meta"), ValueError, "device='meta' cannot be used here: it has shapes and"),
-        (lambda: machine_peaks(device="meta"), ValueError, "device='meta' cannot be used here: it has shapes and"),
-        (lambda: machine_peaks(device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of cpu"),
+        (
+            lambda: time_conditions({}, device="gpu"),
+            ValueError,
+            "device='gpu' cannot be used here: Expected one of",
+        ),
+        (
+            lambda: time_conditions({}, device="meta"),
+            ValueError,
+            "device='meta' cannot be used here: it has shapes",
+        ),
+        (lambda: machine_peaks(device="meta"), ValueError, "device='meta' cannot be used here: it has shapes"),
+        (lambda: machine_peaks(device="gpu"), ValueError, "device='gpu' cannot be used here: Expected one of"),
         (lambda: LayerTiming(ConvSpec(4, 3, 1), QUIET), ValueError, "layer 1: "),
         (lambda: LayerTiming(SEPARABLE, replace(QUIET, input_shape=())), ValueError, "timed as (module, input)"),
     ],
@@ -238,9 +251,9 @@ def test_a_call_that_cannot_be_timed_says_what_was_wanted(call, error, message):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has CUDA")
-def test_time_layers_refuses_a_device_that_is_not_here():
+def test_time_conditions_refuses_a_device_that_is_not_here():
     with raises(ValueError, "device='cuda' cannot be used here: "):
-        time_layers({"a": (ConvSpec(3, 4, 2), (1, 3, 5, 6))}, device="cuda")
+        time_conditions({"a": (ConvSpec(3, 4, 2), (1, 3, 5, 6))}, device="cuda")
 
 
 @settings(max_examples=20)
@@ -261,38 +274,45 @@ def test_a_layer_timing_counts_the_macs_and_bytes_that_torch_counts(case, kind):
     assert row.macs_per_byte == row.macs / row.bytes_moved
 
 
-def test_time_conditions_times_the_layers_that_it_counts_under_each_condition_in_one_run(monkeypatch):
+@pytest.fixture
+def timed_jobs(monkeypatch) -> list[Job]:
+    """Keep the jobs that are timed."""
+    kept = []
+    monkeypatch.setattr(
+        benchmark, "time_in_turns", lambda jobs, **options: kept.extend(jobs) or time_in_turns(jobs, **options)
+    )
+    return kept
+
+
+def test_time_conditions_times_the_layers_that_it_counts_under_each_condition_in_one_run(timed_jobs):
     grouped = ConvSpec(4, 6, 3, groups=2, bias=False)
-    layers, jobs = {"separable": (SEPARABLE, (2, 3, 8, 10)), "one": (grouped, (1, 4, 5, 7))}, {}
-    monkeypatch.setattr(timing, "compare", lambda given, **options: jobs.update(given) or compare(given, **options))
-    rows = time_conditions(layers, threads=(1, 2), channels_last=(False, True), backward=(False, True), **QUICK)
+    layers = {"separable": (SEPARABLE, (2, 3, 8, 10)), "one": (grouped, (1, 4, 5, 7))}
+    conditions = {"threads": (1, 2), "memory_format": ("contiguous", "channels_last"), "backward": (False, True)}
+    rows = time_conditions(layers, **conditions, **QUICK)
     assert len({row.timing.measured_at for row in rows}) == 1
-    seen = [(r.timing.label, r.timing.threads, r.timing.memory_format, r.timing.grad) for r in rows]
-    assert sorted(seen) == sorted(product(layers, (1, 2), ("contiguous", "channels_last"), (False, True)))
-    for name, row in zip(jobs, rows, strict=True):
-        label, threads, form, direction = name.split(", ")
-        assert (label, f"{row.timing.threads} thread{'s' * (row.timing.threads > 1)}", form) == (
-            *(row.timing.label, threads, row.timing.memory_format),
-        )
-        assert direction == ("forward and backward" if row.timing.grad else "forward")
-        assert row.layers == (SEPARABLE if label == "separable" else (grouped,))
-        x = next(part for part in jobs[name] if isinstance(part, torch.Tensor))
-        module = next(part for part in jobs[name] if isinstance(part, nn.Module))
-        assert tuple(x.shape) == row.timing.input_shape == layers[label][1]
-        assert (x.dtype, row.timing.dtype, x.requires_grad) == (torch.float32, "float32", row.timing.grad)
+    seen = [(r.timing.label, *(getattr(r.timing, name) for name in conditions)) for r in rows]
+    assert sorted(seen) == sorted(product(layers, *conditions.values()))
+    for job, row in zip(timed_jobs, rows, strict=True):
+        assert (job.label, job.threads, job.backward) == (row.timing.label, row.timing.threads, row.timing.backward)
+        assert row.layers == (SEPARABLE if job.label == "separable" else (grouped,))
+        parts = job.function, *job.arguments
+        x = next(part for part in parts if isinstance(part, torch.Tensor))
+        module = next(part for part in parts if isinstance(part, nn.Module))
+        assert tuple(x.shape) == row.timing.input_shape == layers[job.label][1]
+        assert (x.dtype, row.timing.dtype, x.requires_grad) == (torch.float32, "float32", job.backward)
         assert tuple(module(x).shape) == row.cost.total.output_shape
         assert sum(weight.numel() for weight in module.parameters()) == row.cost.total.params
         weights = [weight for weight in module.parameters() if weight.dim() == 4 and min(weight.shape[1:]) > 1]
-        assert all(weight.is_contiguous() == (form == "contiguous") for weight in weights)
+        assert all(weight.is_contiguous() == (row.timing.memory_format == "contiguous") for weight in weights)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="the machine has no CUDA")
 def test_layers_and_peaks_are_timed_where_they_were_asked_for():
     rows = time_conditions({"a": (SEPARABLE, (2, 3, 8, 10))}, backward=(False, True), device="cuda", **QUICK)
-    assert [(row.timing.device, row.timing.grad) for row in rows] == [("cuda:0", False), ("cuda:0", True)]
+    assert [(row.timing.device, row.timing.backward) for row in rows] == [("cuda:0", False), ("cuda:0", True)]
     torch.cuda.reset_peak_memory_stats()
     assert machine_peaks(device="cuda").macs_per_second > 0
-    assert torch.cuda.max_memory_allocated() >= 2 * timing.COPY_BYTES + 3 * 4 * (4 * timing.MATRIX_SIZE) ** 2
+    assert torch.cuda.max_memory_allocated() >= 2 * benchmark.COPY_BYTES + 3 * 4 * (4 * benchmark.MATRIX_SIZE) ** 2
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="the machine has no CUDA")
@@ -307,58 +327,34 @@ def test_a_timing_waits_until_the_device_has_done_its_work():
     assert found.median > start.elapsed_time(end) / 1000 / 10  # the mere start of the work takes a thousandth of it
 
 
-def test_a_backward_takes_two_more_products_and_gives_every_gradient(monkeypatch):
-    jobs, layer = {}, (ConvSpec(3, 8, (3, 2), stride=(2, 1), padding=1), (2, 3, 8, 10))  # no groups: see lesson 03
-    monkeypatch.setattr(timing, "compare", lambda given, **options: jobs.update(given) or compare(given, **options))
-    forward, both = time_conditions({"a": layer}, backward=(False, True), **QUICK)
+def test_a_backward_takes_two_more_products_and_gives_every_gradient(monkeypatch, timed_jobs):
+    layer = ConvSpec(3, 8, (3, 2), stride=(2, 1), padding=1), (2, 3, 8, 10)  # no groups: see lesson 03
+    rows = forward, both = time_conditions({"a": layer}, backward=(False, True), **QUICK)
     # torch's counter cannot look into autograd.grad; y.backward makes the same products
-    monkeypatch.setattr(torch.autograd, "grad", lambda y, inputs, gradient: y.backward(gradient))
-    for row, (step, *args) in zip((forward, both), jobs.values(), strict=True):
+    asked = []
+    monkeypatch.setattr(
+        torch.autograd, "grad", lambda y, inputs, gradient: asked.append(inputs) or y.backward(gradient)
+    )
+    for row, job in zip(rows, timed_jobs, strict=True):
         with FlopCounterMode(display=False) as counter:
-            step(*args)
+            job.function(*job.arguments)
         assert counter.get_total_flops() == 2 * row.macs
     assert (both.macs, both.bytes_moved) == (3 * forward.macs, 3 * forward.bytes_moved)
-    monkeypatch.setattr(torch.autograd, "grad", lambda y, inputs, gradient: given.append((y, inputs, gradient)))
-    given, (step, x, module, _) = [], jobs["a, 1 thread, contiguous, forward and backward"]
-    step(x, module, torch.ones(2, 8, 4, 11))
-    assert [tuple(t.shape) for t in given[0][1]] == [(2, 3, 8, 10), (8, 3, 3, 2), (8,)]
-    assert given[0][0].shape == given[0][2].shape
-
-
-def test_time_layers_is_time_conditions_with_one_condition(monkeypatch):
-    layers, settings = (
-        {"separable": (SEPARABLE, (2, 3, 8, 10))},
-        {"threads": 2, "channels_last": True, "backward": True},
-    )
-    row = time_layers(layers, **settings, **QUICK)["separable"]
-    found = row.timing
-    assert (found.label, found.threads, found.memory_format, found.grad) == ("separable", 2, "channels_last", True)
-
-
-def test_an_error_names_the_layer_and_the_condition(monkeypatch):
-    monkeypatch.setattr(timing, "to_module", lambda spec: Own())
-
-    class Own(nn.Module):
-        def forward(self, x):
-            raise KeyError("lost")
-
-    with pytest.raises(KeyError, match="lost") as caught:
-        time_layers({"a": (ConvSpec(3, 4, 2), (1, 3, 5, 6))}, **QUICK)
-    assert caught.value.__notes__ == ["raised while 'a, 1 thread, contiguous, forward' was timed"]
+    assert [[tuple(tensor.shape) for tensor in inputs] for inputs in asked] == [[(2, 3, 8, 10), (8, 3, 3, 2), (8,)]]
 
 
 def test_machine_peaks_takes_the_best_round_and_counts_the_copy_as_read_and_written(monkeypatch):
-    def fake(jobs, threads, **options):
-        assert threads == 3
+    def fake(jobs, threads, repeat_seconds, **options):
+        assert (threads, repeat_seconds) == (3, 0.5)
         (mm, a, b), (copy, source) = jobs.values()
         assert mm(a, b).shape == a.shape == b.shape == (6, 6)
         assert copy(source).equal(source) and source.numel() == 20
         return {"product": timed_for(4, 2, 3), "copy": timed_for(9, 8, 16)}
 
-    assert 2 * timing.COPY_BYTES + 3 * 4 * timing.MATRIX_SIZE**2 <= 300e6
+    assert 2 * benchmark.COPY_BYTES + 3 * 4 * benchmark.MATRIX_SIZE**2 <= 300e6
     for name, value in (("compare", fake), ("MATRIX_SIZE", 6), ("COPY_BYTES", 80)):
-        monkeypatch.setattr(timing, name, value)
-    peaks = machine_peaks(threads=3)
+        monkeypatch.setattr(benchmark, name, value)
+    peaks = machine_peaks(threads=3, repeat_seconds=0.5)
     assert peaks == Peaks(6**3 / 2, 2 * 80 / 8, 3, QUIET.torch_version, QUIET.measured_at)
 
 

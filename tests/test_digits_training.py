@@ -15,10 +15,11 @@ from strategies import raises
 from torch import nn
 from tqdm import tqdm
 
-from convlab import cost_table, training
-from convlab.networks.digits import KINDS, WIDTHS, builders, small_network
+from convlab import cost_table
+from convlab.measuring import digits_training
 from convlab.measuring.accuracy import Accuracy
-from convlab.measuring.digits_training import INPUT_SHAPE, accuracy, split_digits, train, train_and_test
+from convlab.measuring.digits_training import INPUT_SHAPE, measure_accuracy, split_digits, train, train_and_test
+from convlab.networks.digits import KINDS, WIDTHS, builders, small_network
 
 
 def linear():
@@ -84,7 +85,7 @@ def test_training_sees_no_held_out_image_and_all_the_others_once_an_epoch(monkey
 
 def test_a_network_is_tested_on_the_images_that_its_seed_holds_out(monkeypatch):
     tested = []
-    monkeypatch.setattr(training, "accuracy", lambda model, *data: tested.append(data) or 0.5)
+    monkeypatch.setattr(digits_training, "measure_accuracy", lambda model, *data: tested.append(data) or 0.5)
     found = train_and_test({"one": linear, "other": linear}, seeds=[4, 2], epochs=1)
     wanted = [split_digits(seed)[2:] for seed in (4, 4, 2, 2)]
     assert all(torch.equal(a, b) for got, want in zip(tested, wanted, strict=True) for a, b in zip(got, want))
@@ -134,7 +135,7 @@ class Constant(nn.Module):
 def test_the_accuracy_of_a_constant_answer_is_the_share_of_its_label(digit):
     split = split_digits(1)
     share = Counter(split.held_out_labels.tolist())[digit] / 597
-    assert accuracy(Constant(digit), split.held_out_images, split.held_out_labels) == share
+    assert measure_accuracy(Constant(digit), split.held_out_images, split.held_out_labels) == share
 
 
 def test_accuracy_is_measured_in_eval_mode_without_gradients():
@@ -142,7 +143,7 @@ def test_accuracy_is_measured_in_eval_mode_without_gradients():
     model = small_network("standard", 4).train()
     model.register_forward_hook(lambda module, inputs, output: modes.append((module.training, output.requires_grad)))
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    accuracy(model, *split[2:])
+    measure_accuracy(model, *split[2:])
     assert modes == [(False, False)]
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())  # BatchNorm's too
 
@@ -195,7 +196,7 @@ ONE_NETWORK = linear()
     ],
 )
 def test_a_builder_that_cannot_be_trained_is_refused_by_name_before_any_training(monkeypatch, build, error, message):
-    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained before all networks were looked at"))
+    monkeypatch.setattr(digits_training, "train", lambda *_: pytest.fail("trained before all networks were looked at"))
     with raises(error, message) as caught:
         train_and_test({"a": linear, "b": build}, seeds=[0], epochs=1)
     assert "raised while the network 'b' was built and tried on 50 images" in caught.value.__notes__
@@ -232,8 +233,8 @@ def test_the_progress_counts_every_training_and_waits_two_seconds(monkeypatch):
         bars[-1].update = lambda n=1: bars[-1].steps.append(n)
         return bars[-1]
 
-    monkeypatch.setattr(training, "tqdm", bar)
-    monkeypatch.setattr(training, "train", lambda *_: None)
+    monkeypatch.setattr(digits_training, "tqdm", bar)
+    monkeypatch.setattr(digits_training, "train", lambda *_: None)
     train_and_test({"a": linear, "b": linear}, seeds=range(3), epochs=1)
     assert bars[0].options["delay"] == 2 and not bars[0].options["leave"]
     assert (bars[0].options["total"], sum(bars[0].steps)) == (6, 6)

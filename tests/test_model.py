@@ -4,6 +4,8 @@ import copy
 import random
 import warnings
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.grid import exact_work, layers
-from convlab import ConvSpec, CostTable, cost_table, flop_count, mac_count, to_module
+from convlab import ConvSpec, cost_table, flop_count, mac_count, to_module
+from convlab.table import CostTable
 
 GRID = list(layers())
 KINDS = sorted({layer.name.removeprefix("Sequential(").partition("(")[0] for layer in GRID})
@@ -584,3 +587,74 @@ def test_a_model_without_work_has_one_row_and_no_share():
 def test_the_note_and_the_names_are_escaped_in_html():
     html = CostTable(cost_table(nn.Identity(), (2, 3)).rows, "a < b", ("x<y>",))._repr_html_()
     assert "a &lt; b" in html and "x&lt;y&gt;" in html and "<y>" not in html
+
+
+# Other threads, and counts inside counts.
+
+
+class Waits(nn.Module):
+    """Waits inside its forward for what another thread does meanwhile."""
+
+    def __init__(self, reached: Event, go_on: Event):
+        super().__init__()
+        self.inner, self.reached, self.go_on = nn.Conv2d(3, 4, 3), reached, go_on
+
+    def forward(self, x):
+        self.reached.set()
+        assert self.go_on.wait(30)
+        return self.inner(x)
+
+
+def test_a_forward_of_another_thread_computes_while_a_model_is_counted():
+    reached, go_on = Event(), Event()
+    net, x = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), torch.rand(2, 3, 6, 7)
+    wanted = net(x)
+    with ThreadPoolExecutor() as pool:
+        count = pool.submit(cost_table, Waits(reached, go_on), (1, 3, 8, 8))
+        assert reached.wait(30)
+        found = net(x)
+        go_on.set()
+        table = count.result(30)
+    assert torch.equal(found, wanted)
+    assert [(row.name, row.macs) for row in table.rows] == [("inner", 4 * 27 * 36)]
+
+
+def test_counts_of_several_threads_are_right_and_leave_torch_as_it_was():
+    before = nn.Module.__call__
+    nets = [nn.Sequential(nn.Conv2d(3, n, 3), nn.GELU(), nn.Flatten(), nn.Linear(36 * n, n)) for n in range(1, 9)]
+    with ThreadPoolExecutor(4) as pool:
+        tables = [*pool.map(lambda net: cost_table(net, (1, 3, 8, 8)), nets * 5)]
+    assert [table.total.macs for table in tables] == [n * 27 * 36 + 36 * n * n for n in range(1, 9)] * 5
+    assert nn.Module.__call__ is before
+
+
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("inner_real", [False, True])
+def test_a_count_inside_a_forward_is_right_and_adds_nothing_to_the_outer_one(real, inner_real):
+    found = []
+
+    def forward(self, x):
+        inner = torch.zeros(x.shape) if inner_real else tuple(x.shape)
+        found.append(cost_table(self.layers, inner, real=inner_real).total.macs)
+        return self.layers(x) @ torch.ones(5, 3)
+
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Forward(lambda self, x: x @ x.mT), nn.Linear(6, 5))
+    model, macs = Forward(forward, layers=layers), 4 * 27 * 36 + 4 * 6 * 6 * 6 + 4 * 6 * 6 * 5
+    assert cost_table(model, (1, 3, 8, 8), real=real).total.macs == macs + 4 * 6 * 5 * 3
+    assert found == [macs]
+
+
+def test_a_count_that_fails_lets_the_next_one_count():
+    with pytest.raises(RuntimeError):
+        cost_table(nn.Conv2d(3, 4, 3), (1, 2, 8, 8))
+    assert cost_table(nn.Conv2d(3, 4, 3), (1, 3, 8, 8)).total.macs == 4 * 27 * 36
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_weighted_embedding_bag_is_named_and_a_plain_one_is_not(real):
+    bag, rows = nn.EmbeddingBag(10, 4, mode="sum"), torch.tensor([1, 2, 4, 5])
+    arguments = bag, rows, torch.tensor([0, 2])
+    assert cost_table(*arguments, real=real).uncounted == ()
+    with pytest.warns(UserWarning, match=r"not counted: aten\._embedding_bag.* in EmbeddingBag"):
+        table = cost_table(*arguments, per_sample_weights=torch.rand(4), real=real)
+    assert len(table.uncounted) == 1

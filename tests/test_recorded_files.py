@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from convlab import cost_table
-from convlab.networks.single_layers import equal_macs, equal_shapes
-from convlab.measuring.recordings import load
-from convlab.networks.digits import WIDTHS, builders
-from convlab.measuring.timing import LayerTiming, Peaks, Timing
 from convlab.measuring.accuracy import Accuracy
 from convlab.measuring.digits_training import INPUT_SHAPE
+from convlab.measuring.recordings import load, recorded_file
+from convlab.measuring.timing import LayerTiming, Peaks, Timing
+from convlab.networks.digits import WIDTHS, builders
+from convlab.networks.single_layers import equal_macs, equal_shapes
 
-FOLDER = Path(__file__).parent.parent / "benchmarks" / "recorded"
-ROWS = {name: load(FOLDER / f"{name}.json") for name in ("times-cpu", "times-cuda", "accuracy")}
+README = (Path(__file__).parent.parent / "benchmarks" / "README.md").read_text(encoding="utf-8")
+ROWS = {name: load(recorded_file(f"{name}.json")) for name in ("times-cpu", "times-cuda", "accuracy")}
 BATCHES = {"times-cpu": (1, 16), "times-cuda": (16, 256)}
 THREADS = {"times-cpu": (1, 2), "times-cuda": (1,)}
 NETWORKS = ("resnet50", "resnext50_32x4d", "mobilenet_v1")
@@ -28,8 +28,8 @@ def of_type(name, kind):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_file_says_where_it_is_from_and_what_makes_it_again(name):
-    data = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    assert f"| `{name}.json` | `{data['command']}` |" in (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    data = json.loads(recorded_file(f"{name}.json").read_text(encoding="utf-8"))
+    assert f"| `{name}.json` | `{data['command']}` |" in README
     assert {"date", "cpu", "cores", "versions"} <= set(data["machine"])
     assert len({row.source for row in ROWS[name]}) == 1
 
@@ -39,7 +39,7 @@ def test_the_times_cover_every_layer_under_every_condition_once(name):
     rows = of_type(name, LayerTiming)
     conditions = THREADS[name], ("contiguous", "channels_last"), (False, True)
     seen = Counter(
-        (row.layers, row.timing.input_shape, row.timing.threads, row.timing.memory_format, row.timing.grad)
+        (row.layers, row.timing.input_shape, row.timing.threads, row.timing.memory_format, row.timing.backward)
         for row in rows
     )
     wanted = [
@@ -78,4 +78,4 @@ def test_the_accuracies_are_of_the_networks_of_lesson_09_as_they_cost_now():
     steps = of_type("accuracy", Timing)
     assert [step.label for step in steps] == list(networks)
     assert len({step.measured_at for step in steps}) == 1
-    assert all(step.grad for step in steps)
+    assert all(step.backward for step in steps)

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import torch
 from strategies import raises
-from test_timing import QUIET, SEPARABLE
+from test_benchmark import QUIET, SEPARABLE
 
-from convlab import ConvSpec, recorded
-from convlab.measuring.recordings import load, machine, record
-from convlab.measuring.timing import LayerTiming, Peaks
+from convlab import ConvSpec
+from convlab.measuring import recordings
 from convlab.measuring.accuracy import Accuracy
+from convlab.measuring.recordings import load, machine, recorded_file, save
+from convlab.measuring.timing import LayerTiming, Peaks
 
 
 def rows_to_record():
@@ -27,9 +28,9 @@ def rows_to_record():
 
 def test_load_returns_what_was_recorded_and_says_when_and_where(tmp_path, monkeypatch):
     here = {**machine(), "date": "2026-01-02", "cpu": "Some CPU", "cores": 6}
-    monkeypatch.setattr(recorded, "machine", lambda accelerator: here)
+    monkeypatch.setattr(recordings, "machine", lambda accelerator: here)
     path, source = tmp_path / "times.json", "recorded, 2026-01-02, Some CPU, 6 cores"
-    record(path, rows_to_record(), "python -m make_it")
+    save(path, rows_to_record(), "python -m make_it")
     one, chain, layer, peaks, trained = rows_to_record()
     assert load(path) == [
         replace(one, source=source),
@@ -45,11 +46,11 @@ def test_load_returns_what_was_recorded_and_says_when_and_where(tmp_path, monkey
     assert len(text.splitlines()) == 2 + 5 + 1  # one row a line
 
 
-def test_record_refuses_what_is_not_live(tmp_path):
-    record(tmp_path / "a.json", rows_to_record(), "make")
+def test_save_refuses_what_is_not_live(tmp_path):
+    save(tmp_path / "a.json", rows_to_record(), "make")
     for row in load(tmp_path / "a.json"):
         with raises(ValueError, "is not live; wanted results that were measured here"):
-            record(tmp_path / "b.json", [*rows_to_record(), row], "make")
+            save(tmp_path / "b.json", [*rows_to_record(), row], "make")
     assert not (tmp_path / "b.json").exists()
 
 
@@ -58,7 +59,7 @@ def test_the_machine_is_described_without_its_name(monkeypatch, tmp_path):
     assert list(found) == ["date", "system", "cpu", "cores", "versions"]
     assert found["cpu"] and found["versions"] == {"python": platform.python_version(), "torch": torch.__version__}
     info = tmp_path / "cpuinfo"
-    monkeypatch.setattr(recorded, "Path", lambda path: info)
+    monkeypatch.setattr(recordings, "Path", lambda path: info)
     monkeypatch.setattr(platform, "processor", lambda: "")
     assert machine()["cpu"] == platform.machine()
     monkeypatch.setattr(platform, "processor", lambda: "arm")
@@ -68,6 +69,11 @@ def test_the_machine_is_described_without_its_name(monkeypatch, tmp_path):
 
 
 def test_an_accelerator_takes_the_place_of_the_processor(tmp_path):
-    record(tmp_path / "a.json", [QUIET], "make", "Some GPU")
+    save(tmp_path / "a.json", [QUIET], "make", "Some GPU")
     assert json.loads((tmp_path / "a.json").read_text())["machine"] == machine("Some GPU")
     assert load(tmp_path / "a.json")[0].source == f"recorded, {machine()['date']}, Some GPU"
+
+
+def test_a_file_that_was_not_recorded_is_refused_with_those_that_were():
+    with raises(ValueError, "no file 'times.json' was recorded; wanted one of accuracy.json,", "times-cpu.json"):
+        recorded_file("times.json")

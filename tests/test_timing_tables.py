@@ -1,23 +1,31 @@
 """Timings under several conditions: picked by name, compared in pairs, judged by the middle half of the rounds."""
 
 from dataclasses import replace
-from itertools import product
 
 import pytest
 from strategies import raises
-from test_timing import QUIET
+from test_benchmark import QUIET
 
 from convlab import ConvSpec
-from convlab.measuring.timing_tables import condition, count_table, pick, ratio_grid, split_runs, time_table, count_outcomes
 from convlab.measuring.timing import LayerTiming, Peaks
+from convlab.measuring.timing_tables import (
+    CONDITION,
+    condition_frame,
+    count_outcomes,
+    count_table,
+    pick,
+    ratio_grid,
+    split_runs,
+    time_table,
+)
 
 STANDARD, GROUPED = ConvSpec(4, 8, (3, 2), bias=False), ConvSpec(4, 8, (3, 2), groups=4, bias=False)
 ROUNDS = (1.0, 2.0, 4.0, 3.0, 8.0)  # a drifting machine
 
 
-def timed_as(spec, label, factor, *, threads=1, form="contiguous", grad=False, batch=2, run="a", rounds=ROUNDS):
+def timed_as(spec, label, factor, *, threads=1, form="contiguous", backward=False, batch=2, run="a", rounds=ROUNDS):
     timing = replace(
-        QUIET, label=label, seconds=tuple(factor * seconds for seconds in rounds), threads=threads, grad=grad,
+        QUIET, label=label, seconds=tuple(factor * seconds for seconds in rounds), threads=threads, backward=backward,
         memory_format=form, input_shape=(batch, 4, 5, 7), measured_at=run,
     )  # fmt: skip
     return LayerTiming(spec, timing)
@@ -38,19 +46,26 @@ def test_a_run_is_split_off_by_its_time_and_only_layers_are_kept():
 
 
 def test_pick_finds_one_condition_by_the_fields_that_are_given():
-    run = [*a_run(batch=3), *a_run(form="channels_last", batch=3), *a_run(grad=True, batch=3)]
-    for row in run:
-        found = pick(run, **condition(row)._asdict())
+    run = [*a_run(batch=3), *a_run(form="channels_last", batch=3), *a_run(backward=True, batch=3)]
+    for row, condition in zip(run, condition_frame(run)[CONDITION].to_dict("records"), strict=True):
+        found = pick(run, **condition)
         assert found[row.timing.label] is row
         assert list(found) == ["standard", "grouped"]
-    assert list(pick(run, layout="channels_last", threads=2)) == ["standard", "grouped"]
+    assert list(pick(run, memory_format="channels_last", threads=2)) == ["standard", "grouped"]
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"threads": 3}, "{'threads': 3} fits no condition; there are: batch=2, layout='contiguous', direction='forwa"),
-        ({"batch": 2}, "{'batch': 2} fits several conditions; there are: batch=2, layout='contiguous', direction='for"),
+        (
+            {"threads": 3},
+            "{'threads': 3} fits no condition; there are: batch=2, memory_format='contiguous', backward=F",
+        ),
+        ({"layout": "strided"}, "{'layout': 'strided'} fits no condition"),
+        (
+            {"batch": 2},
+            "{'batch': 2} fits several conditions; there are: batch=2, memory_format='contiguous', backward",
+        ),
     ],
 )
 def test_pick_refuses_none_and_several_and_says_what_there_is(wanted, message):
@@ -75,16 +90,16 @@ def test_the_tables_compare_with_the_standard_layer_round_by_round():
 
 
 def test_the_grid_has_a_column_for_each_condition_and_a_row_for_each_batch_and_layer():
-    runs = [a_run((0.25, 0.75), batch=batch, run=str(batch), grad=grad) for batch, grad in product((1, 16), (False,))]
+    runs = [a_run((0.25, 0.75), batch=batch, run=str(batch)) for batch in (1, 16)]
     grid = ratio_grid(*runs)
     assert list(grid.index) == [(1, "grouped"), (16, "grouped")]
-    assert list(grid.columns) == [("contiguous", "forward", 1), ("contiguous", "forward", 2)]
+    assert list(grid.columns) == [("contiguous", False, 1), ("contiguous", False, 2)]
     assert grid.to_numpy().tolist() == [["0.25", "0.75"]] * 2
 
 
 def test_the_columns_of_the_grid_have_one_order():
-    runs = [a_run(run="a", form="channels_last"), a_run(run="b", grad=True), a_run(run="c")]
-    wanted = [("contiguous", "forward"), ("contiguous", "both"), ("channels_last", "forward")]
+    runs = [a_run(run="a", form="channels_last"), a_run(run="b", backward=True), a_run(run="c")]
+    wanted = [("contiguous", False), ("contiguous", True), ("channels_last", False)]
     assert list(ratio_grid(*runs).columns) == [(*pair, threads) for pair in wanted for threads in (1, 2)]
 
 

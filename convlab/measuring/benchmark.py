@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, product
 from math import ceil
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,66 +27,141 @@ from convlab.shape import Shape
 from convlab.spec import ConvSpec, exact_int
 from convlab.torch_layers import to_module
 
-WARM_UP_SECONDS, REPEAT_SECONDS = 0.05, 0.01  # the least time that a function runs before, and in each repeat
+WARM_UP_SECONDS = 0.05  # the least time that a function runs before it is timed
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}  # by torch's names
 MATRIX_SIZE, COPY_BYTES = 1024, 140_000_000  # of `machine_peaks`
 KEPT_BYTES = 31 * 2**20  # freed once, it makes Linux' C library keep freed blocks up to this size for the next call
 
 
-def _each(jobs, name, setting):
-    """Return label → setting."""
-    if not isinstance(setting, Mapping):
-        return dict.fromkeys(jobs, setting)
-    if set(setting) != set(jobs):
-        raise ValueError(f"{name} has the labels {', '.join(setting)}; wanted those of the jobs, {', '.join(jobs)}")
-    return setting
+class Job(NamedTuple):
+    """A function to time, called as function(*arguments), and the conditions under which it runs.
+
+    `threads` are torch's. With `backward` torch records gradients, for a function that runs the backward pass too.
+    """
+
+    label: str
+    function: Callable
+    arguments: tuple = ()
+    threads: int = 1
+    backward: bool = False
 
 
 def _seen(f, args):
-    """Return the device, the dtype, the memory format and the shape of the tensors, as far as they can be seen."""
+    """Return the fields of a Timing that the tensors show, as far as there are any."""
     given = [x for x in args if isinstance(x, Tensor)]
-    for x in given or (f.parameters() if isinstance(f, nn.Module) else ()):
-        is_channels_last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-        form = "contiguous" if x.is_contiguous() else "channels_last" if is_channels_last else "strided"
-        return str(x.device), str(x.dtype).removeprefix("torch."), *((form, tuple(x.shape)) if given else ("", ()))
-    return "", "", "", ()
+    found = {"device": "", "dtype": "", "memory_format": "", "input_shape": ()}
+    for x in given[:1] or (list(f.parameters())[:1] if isinstance(f, nn.Module) else []):
+        found |= {"device": str(x.device), "dtype": str(x.dtype).removeprefix("torch.")}
+    for x in given[:1]:
+        found |= {"memory_format": _memory_format(x), "input_shape": tuple(x.shape)}
+    return found
+
+
+def _memory_format(x):
+    """Return the name of the first of `MEMORY_FORMATS` that a tensor has, or "strided"."""
+    names = [name for name, form in MEMORY_FORMATS.items() if x.dim() == 4 or name == "contiguous"]
+    return next((name for name in names if x.is_contiguous(memory_format=MEMORY_FORMATS[name])), "strided")
 
 
 @contextmanager
-def _running(label, grad):
+def _running(job):
     """Record gradients or not, and note in an error which job raised it."""
-    with torch.set_grad_enabled(grad):
+    with torch.set_grad_enabled(job.backward):
         try:
             yield
         except Exception as error:
-            error.add_note(f"raised while {label!r} was timed")
+            error.add_note(f"raised while {job.label!r} was timed")
             raise
 
 
-def compare(
-    jobs: Mapping[str, Callable | tuple],
+def _checked(job):
+    if not callable(job.function):
+        given = f"{job.function!r}, a {type(job.function).__name__}"
+        raise TypeError(f"{job.label!r} is {given}; wanted a function or (function, *arguments)")
+    return job._replace(threads=exact_int(f"threads of {job.label!r}", job.threads, 1), backward=bool(job.backward))
+
+
+def time_in_turns(
+    jobs: Iterable[Job],
     *,
     repeats: int = 9,
     spread: float = 0.1,
     max_seconds: float = 0.5,
-    threads: int | Mapping[str, int] = 1,
-    grad: bool | Mapping[str, bool] = False,
-) -> dict[str, Timing]:
+    repeat_seconds: float = 0.01,
+) -> list[Timing]:
     """Time functions in turns, after a warm-up of each; what takes over two seconds shows its progress.
 
     The state is that of a program that has run for a while: a block of memory that a call frees is there for the next
     one. In a fresh program, a large output can come from the operating system anew at each call, which takes longer.
 
     Args:
-        jobs: label → a function without arguments, or (function, *arguments).
+        jobs: in the order of their turns.
         repeats: rounds at least. More follow until each interquartile range is at most `spread` × its median, or
             the rounds have taken `max_seconds` for each job.
-        threads: torch's threads while a job runs, for all or label → number.
-        grad: whether torch records gradients, for all or label → bool.
+        repeat_seconds: the least time that a function runs in each round; a longer one averages short disturbances.
+
+    Raises:
+        TypeError: a job that cannot be called.
+        ValueError: fewer than 4 repeats, or a number of threads below 1.
+        Exception: what a job raises, with a note that names the job.
+
+    >>> x = torch.ones(2, 3)
+    >>> one, two = time_in_turns([Job("exp", torch.exp, (x,)), Job("sum", x.sum)], repeats=4, max_seconds=0)
+    >>> one.input_shape, two.ratio(two).median
+    ((2, 3), 1.0)
+    """
+    jobs, repeats = [*map(_checked, jobs)], exact_int("repeats", repeats, MIN_REPEATS)
+    now = datetime.now(UTC).isoformat()
+    timers = [
+        Timer("f(*args)", globals={"f": job.function, "args": job.arguments}, num_threads=job.threads) for job in jobs
+    ]
+    seconds, calls = [[] for _ in jobs], []
+    torch.empty(KEPT_BYTES, dtype=torch.uint8)  # freed at once: as in a program that has run for a while
+    with tqdm(total=repeats * len(jobs), delay=2, leave=False, file=sys.stdout, desc="timing") as bar:
+        for job, timer in zip(jobs, timers):
+            with _running(job):
+                calls.append(ceil(repeat_seconds / timer.blocked_autorange(min_run_time=WARM_UP_SECONDS).median))
+        start = perf_counter()
+        for done in count(1):
+            for job, timer, many, found in zip(jobs, timers, calls, seconds):
+                with _running(job):
+                    found.append(timer.timeit(many).median)
+                bar.update()
+            if done < repeats:
+                continue
+            timings = [
+                Timing(
+                    label=job.label,
+                    seconds=tuple(found),
+                    calls_per_repeat=many,
+                    threads=job.threads,
+                    backward=job.backward,
+                    torch_version=torch.__version__,
+                    measured_at=now,
+                    spread=spread,
+                    **_seen(job.function, job.arguments),
+                )
+                for job, many, found in zip(jobs, calls, seconds)
+            ]
+            late = perf_counter() - start > max_seconds * len(jobs)
+            if late or not any(timing.is_noisy for timing in timings):
+                return timings
+            bar.total += len(jobs)
+            bar.set_description("noisy, timing again", refresh=False)
+
+
+def compare(
+    jobs: Mapping[str, Callable | tuple], *, threads: int = 1, backward: bool = False, **options
+) -> dict[str, Timing]:
+    """Time functions in turns under one condition, with the options and errors of `time_in_turns`.
+
+    Args:
+        jobs: label → a function without arguments, or (function, *arguments).
+        threads: torch's threads while a job runs.
+        backward: whether the jobs run the backward pass too: torch records gradients then.
 
     Raises:
         TypeError: no mapping, or a job that cannot be called.
-        ValueError: fewer than 4 repeats, or other labels than the jobs'.
-        Exception: what a job raises, with a note that names the job.
 
     >>> x = torch.ones(2, 3)
     >>> timings = compare({"sum": x.sum, "exp": (torch.exp, x)}, repeats=4, max_seconds=0)
@@ -95,35 +170,9 @@ def compare(
     """
     if not isinstance(jobs, Mapping):
         raise TypeError(f"jobs is a {type(jobs).__name__}; wanted {{label: function or (function, *arguments)}}")
-    repeats, now = exact_int("repeats", repeats, MIN_REPEATS), datetime.now(UTC).isoformat()
-    threads, grad, timers, fixed, calls = _each(jobs, "threads", threads), _each(jobs, "grad", grad), {}, {}, {}
-    for label, job in jobs.items():
-        f, *args = job if isinstance(job, tuple) else (job,)
-        if not callable(f):
-            raise TypeError(f"{label!r} is {f!r}, a {type(f).__name__}; wanted a function or (function, *arguments)")
-        many = exact_int(f"threads of {label!r}", threads[label], 1)
-        fixed[label] = (many, bool(grad[label]), *_seen(f, args), torch.__version__, now, spread)
-        timers[label] = Timer("f(*args)", globals={"f": f, "args": args}, num_threads=many)
-    seconds = {label: [] for label in jobs}
-    torch.empty(KEPT_BYTES, dtype=torch.uint8)  # freed at once: as in a program that has run for a while
-    with tqdm(total=repeats * len(jobs), delay=2, leave=False, file=sys.stdout, desc="timing") as bar:
-        for label, timer in timers.items():
-            with _running(label, grad[label]):
-                calls[label] = ceil(REPEAT_SECONDS / timer.blocked_autorange(min_run_time=WARM_UP_SECONDS).median)
-        start = perf_counter()
-        for done in count(1):
-            for label, timer in timers.items():
-                with _running(label, grad[label]):
-                    seconds[label].append(timer.timeit(calls[label]).median)
-                bar.update()
-            if done < repeats:
-                continue
-            timings = {label: Timing(label, tuple(s), calls[label], *fixed[label]) for label, s in seconds.items()}
-            late = perf_counter() - start > max_seconds * len(jobs)
-            if late or not any(timing.is_noisy for timing in timings.values()):
-                return timings
-            bar.total += len(jobs)
-            bar.set_description("noisy, timing again", refresh=False)
+    parts = {label: job if isinstance(job, tuple) else (job,) for label, job in jobs.items()}
+    listed = [Job(label, f, tuple(args), threads, backward) for label, (f, *args) in parts.items()]
+    return {timing.label: timing for timing in time_in_turns(listed, **options)}
 
 
 def median_seconds(f: Callable, *args, label: str | None = None, **options) -> Timing:
@@ -141,7 +190,7 @@ def time_conditions(
     layers: Mapping[str, tuple[ConvSpec | Iterable, Shape]],
     *,
     threads: Iterable[int] = (1,),
-    channels_last: Iterable[bool] = (False,),
+    memory_format: Iterable[str] = ("contiguous",),
     backward: Iterable[bool] = (False,),
     device: str | None = None,
     **options,
@@ -151,13 +200,13 @@ def time_conditions(
     Args:
         layers: label → (a ConvSpec or a list of them, input shape).
         threads: torch's threads while a layer runs.
-        channels_last: whether the numbers of one position lie side by side in memory, for all its channels.
+        memory_format: "contiguous", or "channels_last": the numbers of one position side by side, for all channels.
         backward: False for the forward alone; True for forward and backward, to the input and to the weights.
         device: where the layers run; the CPU if left out.
-        options: `repeats`, `spread` and `max_seconds` of `compare`.
+        options: those of `time_in_turns`.
 
-    Raises: what `cost_table` and `compare` raise.
-        ValueError: a device that this machine has not, or that torch does not know.
+    Raises: what `cost_table` and `time_in_turns` raise.
+        ValueError: another memory format, a device that this machine has not, or that torch does not know.
 
     >>> layer = ConvSpec(3, 8, 3, bias=False), (1, 3, 6, 7)
     >>> rows = time_conditions({"layer": layer}, backward=(False, True), repeats=4, max_seconds=0)
@@ -165,54 +214,25 @@ def time_conditions(
     [4320, 12960]
     """
     _device_type(device)
-    jobs, specs = {}, {label: as_specs(chain) for label, (chain, _) in layers.items()}
+    specs, jobs = {label: as_specs(chain) for label, (chain, _) in layers.items()}, []
     for label, (_, input_shape) in layers.items():
         chain_cost_table(specs[label], input_shape)  # refuses by name what does not fit
-    for is_last, is_backward, (label, (_, input_shape)) in product(channels_last, backward, layers.items()):
-        form = torch.channels_last if is_last else torch.contiguous_format
+    for name, is_backward, (label, (_, input_shape)) in product(memory_format, backward, layers.items()):
+        if name not in MEMORY_FORMATS:
+            raise ValueError(f"memory_format has {name!r}; wanted {' or '.join(map(repr, MEMORY_FORMATS))}")
+        form = MEMORY_FORMATS[name]
         module = nn.Sequential(*map(to_module, specs[label])).to(device=device, memory_format=form)
         x = torch.rand(input_shape, device=device).contiguous(memory_format=form)
-        job = (module, x)
+        call = module, (x,)
         if is_backward:
-            x.requires_grad_()
-            job = (_forward_backward, x, module, torch.ones_like(module(x)))
-        jobs |= {(label, many, is_last, is_backward): job for many in threads}
-    names = {
-        (label, many, is_last, is_backward): f"{label}, {many} thread{'s' * (many != 1)}, "
-        f"{'channels_last' if is_last else 'contiguous'}, forward{' and backward' * is_backward}"
-        for label, many, is_last, is_backward in jobs
-    }
-    timings = compare(
-        {names[key]: job for key, job in jobs.items()},
-        threads={name: key[1] for key, name in names.items()},
-        grad={name: key[3] for key, name in names.items()},
-        **options,
-    )
-    return [LayerTiming(specs[key[0]], replace(timings[name], label=key[0])) for key, name in names.items()]
+            call = _forward_backward, (x.requires_grad_(), module, torch.ones_like(module(x)))
+        jobs += [Job(label, *call, threads=many, backward=is_backward) for many in threads]
+    return [LayerTiming(specs[timing.label], timing) for timing in time_in_turns(jobs, **options)]
 
 
 def _forward_backward(x, module, gradient):
     """Run a module forward and backward, to its input and its weights."""
     torch.autograd.grad(module(x), [x, *module.parameters()], gradient)
-
-
-def time_layers(
-    layers: Mapping[str, tuple[ConvSpec | Iterable, Shape]],
-    *,
-    threads: int = 1,
-    channels_last: bool = False,
-    backward: bool = False,
-    **options,
-) -> dict[str, LayerTiming]:
-    """Time layers under one condition, with the arguments and errors of `time_conditions`.
-
-    >>> layers = {"separable": (ConvSpec.separable(3, 8, 3, bias=False), (1, 3, 6, 7))}
-    >>> row = time_layers(layers, repeats=4, max_seconds=0)["separable"]
-    >>> row.macs, row.bytes_moved  # (27 + 24) * 4 * 5; 4 * (126 + 27 + 60 + 60 + 24 + 160)
-    (1020, 1828)
-    """
-    rows = time_conditions(layers, threads=[threads], channels_last=[channels_last], backward=[backward], **options)
-    return {row.timing.label: row for row in rows}
 
 
 def _device_type(device):
@@ -226,7 +246,7 @@ def _device_type(device):
     return kind
 
 
-def machine_peaks(threads: int = 1, device: str | None = None) -> Peaks:
+def machine_peaks(threads: int = 1, device: str | None = None, repeat_seconds: float = 0.01) -> Peaks:
     """Measure, now, the rate of a large float32 matrix product and of a large copy; best of 9 rounds.
 
     The product takes 1024³ MACs on a CPU, 4096³ elsewhere. The copy of 140 MB moves 280 MB, counted as read once and
@@ -239,6 +259,6 @@ def machine_peaks(threads: int = 1, device: str | None = None) -> Peaks:
     size = MATRIX_SIZE * (1 if _device_type(device) == "cpu" else 4)
     source, target = torch.ones(2, COPY_BYTES // 4, device=device)  # written, so that the memory is really there
     jobs = {"product": (torch.mm, *torch.rand(2, size, size, device=device)), "copy": (target.copy_, source)}
-    matrix, copy = compare(jobs, repeats=9, max_seconds=0, threads=threads).values()
+    matrix, copy = compare(jobs, threads=threads, repeats=9, max_seconds=0, repeat_seconds=repeat_seconds).values()
     rates = size**3 / min(matrix.seconds), 2 * COPY_BYTES / min(copy.seconds)
     return Peaks(*rates, threads, copy.torch_version, copy.measured_at)

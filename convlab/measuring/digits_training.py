@@ -89,7 +89,7 @@ def share_right(outputs: Tensor, labels: Tensor) -> float:
     return (outputs.argmax(1) == labels).double().mean().item()
 
 
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+def measure_accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the share of images that a model classifies right; the model is left in eval mode."""
     model.eval()
     with torch.no_grad():
@@ -152,7 +152,7 @@ def train_and_test(
                     torch.manual_seed(seed)
                     model = build()
                     train(model, split.images, split.labels, epochs, seed)
-                found[label].append(accuracy(model, split.held_out_images, split.held_out_labels))
+                found[label].append(measure_accuracy(model, split.held_out_images, split.held_out_labels))
                 bar.update()
     return {
         label: Accuracy(label, total.params, total.macs, seeds, tuple(found[label]), epochs, torch.__version__)

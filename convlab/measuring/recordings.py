@@ -1,5 +1,7 @@
 """Files that keep results which were measured: what was measured, on what machine, and when.
 
+Those that the lessons read are in the folder `recorded` and travel with the package; benchmarks/README.md lists them.
+
 Of a layer only seconds are stored: its MACs and bytes are counted again when the file is read.
 """
 
@@ -12,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 from convlab.measuring.accuracy import Accuracy
@@ -19,6 +22,22 @@ from convlab.measuring.timing import LayerTiming, Peaks, Timing
 from convlab.spec import ConvSpec
 
 Row = Timing | LayerTiming | Peaks | Accuracy
+FOLDER = files("convlab.measuring") / "recorded"
+
+
+def recorded_file(name: str) -> Path:
+    """Return the path of a file that was recorded and travels with the package.
+
+    Raises:
+        ValueError: there is none of this name; the message lists those there are.
+
+    >>> recorded_file("times-cpu.json").name
+    'times-cpu.json'
+    """
+    names = sorted(file.name for file in FOLDER.iterdir())
+    if name not in names:
+        raise ValueError(f"no file {name!r} was recorded; wanted one of {', '.join(names)}")
+    return FOLDER / name
 
 
 def machine(accelerator: str = "") -> dict:
@@ -36,7 +55,7 @@ def machine(accelerator: str = "") -> dict:
     }
 
 
-def record(path: str | Path, rows: Iterable[Row], command: str, accelerator: str = "") -> None:
+def save(path: str | Path, rows: Iterable[Row], command: str, accelerator: str = "") -> None:
     """Write live results to a JSON file, one a line, with the machine and the date.
 
     Args:
@@ -57,7 +76,7 @@ def record(path: str | Path, rows: Iterable[Row], command: str, accelerator: str
 
 
 def load(path: str | Path) -> list[Row]:
-    """Return the results that `record` wrote, in its order; the source of each says when and where."""
+    """Return the results that `save` wrote, in its order; the source of each says when and where."""
     data = json.loads(Path(path).read_text(encoding="utf-8"))
     where = data["machine"]
     source = f"recorded, {where['date']}, " + (where.get("accelerator") or f"{where['cpu']}, {where['cores']} cores")

@@ -7,6 +7,7 @@ measured in this run, or recorded, with the date and the processor.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from convlab.cost import memory_bytes
 from convlab.counting import chain_cost_table, named_layers
 from convlab.spec import ConvSpec
 from convlab.table import CostTable
+from convlab.wording import plural
 
 MIN_REPEATS = 4  # fewer have no quartiles
 QUARTILES = (0.25, 0.5, 0.75)
@@ -31,19 +33,20 @@ class Ratio(NamedTuple):
         return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Timing:
-    """The seconds that one call took in each repeat, and what was fixed while it was timed.
+    """The seconds that one call took in each repeat, and the conditions that were fixed while it was timed.
 
     Shape and memory format are those of the first tensor among the arguments; device and dtype too, or else those of
-    the module's weights. They are empty where no tensor can be seen. `measured_at` names the run.
+    the module's weights. They are empty where no tensor can be seen. `backward` says whether gradients were recorded,
+    for a job that runs the backward pass too. `measured_at` names the run.
     """
 
     label: str
     seconds: tuple[float, ...]
     calls_per_repeat: int
     threads: int
-    grad: bool
+    backward: bool
     device: str
     dtype: str
     memory_format: str
@@ -85,7 +88,7 @@ class Timing:
             f"{self.label}: {1000 * self.median:.3g} ms",
             f"IQR {self.iqr / self.median:.1%} of it (wanted at most {self.spread:.0%})",
             f"{len(self.seconds)} repeats of {self.calls_per_repeat:,}",
-            f"{self.threads} thread{'s' * (self.threads > 1)}, with{'' if self.grad else 'out'} gradient",
+            f"{plural(self.threads, 'thread')}, with{'' if self.backward else 'out'} gradient",
             *filter(None, what),
             f"torch {self.torch_version}, {self.source}",
         ]
@@ -96,7 +99,7 @@ class Timing:
 class LayerTiming:
     """The time of one layer, or of a chain of them, with the counts for the batch that was timed.
 
-    A timing with gradient is one of forward and backward. The backward pass makes two more products of the same size,
+    A timing with `backward` is one of both passes. The backward pass makes two more products of the same size,
     the gradients of the input and of the weights; each of the three reads two of input, weights and output and writes
     the third. So MACs and bytes are three times those of the forward alone.
 
@@ -116,14 +119,14 @@ class LayerTiming:
     @property
     def products(self) -> int:
         """How many products of the layer's size one call makes: 1 forward, 3 with the backward pass."""
-        return 3 if self.timing.grad else 1
+        return 3 if self.timing.backward else 1
 
     @property
     def source(self) -> str:
         """`"live"`, or when and where it was recorded."""
         return self.timing.source
 
-    @property
+    @cached_property
     def cost(self) -> CostTable:
         """The exact costs of the forward, layer by layer."""
         return chain_cost_table(self.layers, self.timing.input_shape)
