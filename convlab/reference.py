@@ -23,7 +23,7 @@ class Counted(NamedTuple):
     addition_count: int
 
 
-def as_numbers(name: str, array) -> np.ndarray:
+def _as_numbers(name: str, array) -> np.ndarray:
     """Return an array-like as an array of integers (int64) or floats.
 
     Raises:
@@ -41,7 +41,7 @@ def as_numbers(name: str, array) -> np.ndarray:
     return array if array.dtype.kind == "f" else array.astype(np.int64)
 
 
-def check_range(x, weight, bias) -> None:
+def _check_range(x, weight, bias) -> None:
     """Raise a ValueError if integers could add up to more than int64 holds; then floats are the way out."""
     if "f" not in (x.dtype.kind, weight.dtype.kind):
         largest = int(abs(x).max()) * int(abs(weight).max()) * prod(weight.shape[1:])
@@ -50,15 +50,15 @@ def check_range(x, weight, bias) -> None:
             raise ValueError(f"an output number could reach {largest}; wanted below 2**63, or arrays of floats")
 
 
-def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
+def _prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpec, np.ndarray, np.ndarray, np.ndarray]:
     """Return the layer as a spec, the zero-padded input, the weight and the bias (or None), all checked.
 
     Raises:
         TypeError: an argument of the wrong type.
         ValueError: an array of the wrong rank or size, or a window larger than the padded image.
     """
-    x, weight = as_numbers("x", x), as_numbers("weight", weight)
-    bias = None if bias is None else as_numbers("bias", bias)
+    x, weight = _as_numbers("x", x), _as_numbers("weight", weight)
+    bias = None if bias is None else _as_numbers("bias", bias)
     for name, array, wanted in (("x", x, "(N, C, H, W)"), ("weight", weight, "(M, C/g, K height, K width)")):
         if array.ndim != 4:
             raise ValueError(f"{name} has shape {array.shape}; wanted four dimensions: {wanted}")
@@ -88,11 +88,11 @@ def prepare(x, weight, bias, stride, padding, dilation, groups) -> tuple[ConvSpe
                 f"the window spans {d * (k - 1) + 1} and the padded image has {size} ({axis}); "
                 f"wanted a window no larger than the image"
             )
-    check_range(x, weight, bias)
+    _check_range(x, weight, bias)
     return spec, padded, weight, bias
 
 
-def window_starts(spec: ConvSpec, padded) -> tuple[range, range]:
+def _window_starts(spec: ConvSpec, padded) -> tuple[range, range]:
     """Return the first row of each window and the first column of each window, found by stepping, not by formula."""
     return tuple(
         range(0, size - d * (k - 1), s)
@@ -121,8 +121,8 @@ def conv2d_loops(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
 
     Source: the definition in `torch.nn.Conv2d` (a cross-correlation: the kernel is not flipped).
     """
-    spec, padded, weight_array, bias_array = prepare(x, weight, bias, stride, padding, dilation, groups)
-    rows, columns = window_starts(spec, padded)
+    spec, padded, weight_array, bias_array = _prepare(x, weight, bias, stride, padding, dilation, groups)
+    rows, columns = _window_starts(spec, padded)
     image, kernel = padded.tolist(), weight_array.tolist()
     group_inputs, group_outputs = spec.in_channels // spec.groups, spec.out_channels // spec.groups
     multiplications = additions = 0
@@ -152,9 +152,9 @@ def conv2d_loops(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1
     return Counted(output, multiplications, additions)
 
 
-def im2col(padded, spec: ConvSpec) -> np.ndarray:
+def _im2col(padded, spec: ConvSpec) -> np.ndarray:
     """Copy every window of a padded input into a column: shape (N, g, (C/g)·K·K, H·W), output size H×W."""
-    rows, columns = window_starts(spec, padded)
+    rows, columns = _window_starts(spec, padded)
     y = np.add.outer(np.arange(spec.kernel_size[0]) * spec.dilation[0], rows)  # (K height, H)
     z = np.add.outer(np.arange(spec.kernel_size[1]) * spec.dilation[1], columns)  # (K width, W)
     windows = padded[:, :, y[:, None, :, None], z[None, :, None, :]]  # (N, C, K, K, H, W)
@@ -174,8 +174,8 @@ def conv2d_im2col(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=
 
     Source: Chellapilla, Puri & Simard 2006, section 2.
     """
-    spec, padded, weight, bias = prepare(x, weight, bias, stride, padding, dilation, groups)
-    starts, windows = window_starts(spec, padded), im2col(padded, spec)
+    spec, padded, weight, bias = _prepare(x, weight, bias, stride, padding, dilation, groups)
+    starts, windows = _window_starts(spec, padded), _im2col(padded, spec)
     filters = weight.reshape(spec.groups, spec.out_channels // spec.groups, -1)
     output = (filters @ windows).reshape(len(padded), spec.out_channels, *map(len, starts))
     multiplications = output.size * windows.shape[2]

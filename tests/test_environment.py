@@ -16,8 +16,6 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from rattler import MatchSpec, VersionSpec
-from rattler import Version as CondaVersion
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ["binder/postBuild", "binder/start", ".ci/run"]
@@ -55,12 +53,14 @@ def environment() -> dict:
     return yaml.safe_load(text_of("environment.yml"))
 
 
-def conda_lines() -> list[str]:
-    return [line for line in environment()["dependencies"] if isinstance(line, str)]
-
-
-def pip_lines() -> list[str]:
-    return [line for part in environment()["dependencies"] if isinstance(part, dict) for line in part["pip"]]
+def environment_requirements() -> dict[str, Requirement]:
+    """Return the lines of environment.yml by the package index's names; conda's name=1.2 stands for 1.2.x."""
+    *lines, pip = environment()["dependencies"]
+    asked = [Requirement(re.sub(r"(?<![<>=])=(?!=)(.+)", r"==\1.*", line)) for line in lines]
+    asked += [Requirement(line) for line in pip["pip"]]
+    found = {DISTRIBUTION.get(one.name, canonicalize_name(one.name)): one for one in asked}
+    assert len(found) == len(asked), "a package is named twice"
+    return found
 
 
 def constraints() -> list[Requirement]:
@@ -93,38 +93,19 @@ def test_environment_yml_has_exactly_the_keys_that_conda_reads():
     assert list(environment()) == ["name", "channels", "dependencies"]
     assert environment()["channels"] == ["conda-forge"]
     assert [set(part) for part in environment()["dependencies"] if not isinstance(part, str)] == [{"pip"}]
-
-
-def test_each_line_of_environment_yml_parses_strictly():
-    names = [MatchSpec(line, strict=True).name.normalized for line in conda_lines()]
-    names += [canonicalize_name(Requirement(line).name) for line in pip_lines()]
-    assert len(names) == len(set(names)), "a package is named twice"
-    assert "pip" in names, "conda wants pip named when there is a pip section"
+    assert "pip" in environment_requirements(), "conda wants pip named when there is a pip section"
 
 
 def test_the_installed_versions_satisfy_each_line_of_environment_yml():
-    for line in conda_lines():
-        spec = MatchSpec(line, strict=True)
-        name = spec.name.normalized
+    for name, requirement in environment_requirements().items():
         if name not in NOT_FROM_PIP:
-            found = CondaVersion(installed(DISTRIBUTION.get(name, name)))
-            assert VersionSpec(spec.version or "*", strict=True).matches(found), f"{line}, and {found} is installed"
-    for line in pip_lines():
-        requirement = Requirement(line)
-        found = installed(requirement.name)
-        assert requirement.specifier.contains(found), f"{line}, and {found} is installed"
+            assert requirement.specifier.contains(installed(name)), f"{requirement}, and {installed(name)} is installed"
 
 
 def test_environment_yml_has_what_the_package_and_its_lessons_need():
-    extras = project()["optional-dependencies"]
-    needed = {Requirement(line).name for line in [*project()["dependencies"], *extras["lessons"]]}
-    names = {MatchSpec(line, strict=True).name.normalized for line in conda_lines()}
-    names |= {Requirement(line).name for line in pip_lines()}
-    assert needed <= {DISTRIBUTION.get(name, name) for name in names}
-
-
-def test_environment_yml_spells_python_as_repo2docker_reads_it():
-    assert [line for line in conda_lines() if line.startswith("python")] == ["python=3.11"]
+    lessons = project()["optional-dependencies"]["lessons"]
+    needed = {Requirement(line).name for line in [*project()["dependencies"], *lessons]}
+    assert needed <= {*environment_requirements()}
 
 
 # Binder
@@ -163,8 +144,7 @@ def test_the_package_is_installed_after_the_environment_and_not_in_it():
     lines = text_of("binder/postBuild").splitlines()
     assert "set -e" in lines
     assert lines[-1] == "pip install --no-deps -e ."
-    for line in conda_lines() + pip_lines():
-        assert not line.startswith(("-", ".", "/")), f"{line} makes every commit rebuild the environment"
+    assert "convlab" not in text_of("environment.yml").partition("dependencies")[2]  # each commit would rebuild it
 
 
 def test_the_start_script_hands_over_to_the_command_it_was_given():
@@ -217,10 +197,6 @@ def test_no_other_file_pins_a_version():
 # The names and the commands that the other files rely on
 
 
-def test_the_distribution_is_not_named_like_the_unrelated_toolkit():
-    assert project()["name"] == "convlab-course"
-
-
 @pytest.mark.parametrize("command", ["make lab", "make test", "make bench"])
 def test_a_command_in_the_readme_is_a_target_of_the_makefile(command):
     assert re.search(rf"^{command}\b", text_of("README.md"), re.MULTILINE)
@@ -246,9 +222,3 @@ def test_the_examples_in_the_readme_print_what_the_readme_shows(capsys):
     for code, shown in examples:
         exec(code, namespace)
         assert capsys.readouterr().out == shown
-
-
-def test_the_citation_file_names_the_licence_of_the_code():
-    citation = yaml.safe_load(text_of("CITATION.cff"))
-    assert citation["cff-version"] == "1.2.0"
-    assert citation["license"] == project()["license"]

@@ -1,128 +1,91 @@
-"""A module imports only from floors below its own, and the arithmetic needs the standard library alone."""
+"""How the package is laid out: imports run one way, public names are those that lessons use, a wheel is complete."""
 
 import ast
 import importlib
-import inspect
+import os
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
+import nbformat
 import pytest
 
 import convlab
 
-PACKAGE = Path(convlab.__file__).parent
-FLOORS = [  # from the lowest to the highest
-    {"spec"},
-    {"shape"},
-    {"cost"},
-    {"table"},
-    {"reference", "modules", "model", "families", "timed", "trained"},
-    {"__init__"},
-    {"networks", "small", "claim", "timing", "training", "recorded", "conditions"},
-    {"printed", "ledger"},
-    {"picture"},
-    {"chart"},
-    {"draw_grids", "draw_channels", "draw_costs", "draw_networks", "draw_timing", "draw_accuracy"},
-    {"draw"},
-    {"exercise"},
-    {"mistakes", "challenge"},
-    {"exercises"},
-    {"check"},
-]
+ROOT = Path(__file__).parent.parent
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.glob("convlab/**/*.py"))
+}
+ARITHMETIC = ["wording", "spec", "shape", "cost", "table"]
+ROOMS = [*ARITHMETIC, "no_products", "reference", "torch_layers", "model", "counting"]
+ROOMS += ["networks", "measuring", "audit", "figures", "exercises", "check"]
+LESSONS = [nbformat.read(path, as_version=4) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 
-def module_name(path: Path) -> str:
-    """Return a file's name in dots: `cost`, `exercises.lesson_01`; `__init__` for the package itself."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-
-
-FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-ARITHMETIC = ["spec", "shape", "cost", "table"]
-PUBLIC = [
-    "ConvSpec",
-    "addition_count",
-    "arithmetic_intensity",
-    "cost_table",
-    "flop_count",
-    "mac_count",
-    "memory_bytes",
-    "multiplication_count",
-    "output_shape",
-    "param_count",
-    "spec_from_module",
-    "to_module",
-]
-
-
-def imports(node: ast.AST, everywhere: bool = True):
-    """Yield the import statements below a node; without `everywhere` only those that run when it is imported."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child
-        elif everywhere or not (
-            isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-            or (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING")
-        ):
-            yield from imports(child, everywhere)
-
-
-def imported_modules(module: str, everywhere: bool = True) -> set[str]:
-    """Return the dotted names of what a module of convlab imports: modules, not the functions in them."""
-    names = set()
-    for node in imports(ast.parse(FILES[module].read_text(encoding="utf-8")), everywhere):
+def imports(tree: ast.AST, everywhere: bool = True):
+    """Yield the module and the name of what is imported; without `everywhere` only by what runs on import."""
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        else:
-            assert node.level == 0, f"{module} imports relatively in line {node.lineno}"
-            inner = {f"{node.module}.{alias.name}" for alias in node.names} & {f"convlab.{name}" for name in FILES}
-            names |= inner or {node.module}
-    return names
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif everywhere or not (isinstance(node, ast.FunctionDef) or "TYPE_CHECKING:" in ast.unparse(node)):
+            yield from imports(node, everywhere)
 
 
-def floor(module: str) -> int:
-    """Return the number of a module's floor; the modules of a package inside convlab share one."""
-    return next(number for number, names in enumerate(FLOORS) if module.partition(".")[0] in names)
+def imported(path: Path, everywhere: bool = True) -> set[str]:
+    """Return the modules that a file imports: `from convlab.networks import papers` imports convlab.networks.papers."""
+    found = imports(ast.parse(path.read_text(encoding="utf-8")), everywhere)
+    return {f"{module}.{name}" if f"{module}.{name}" in FILES else module for module, name in found}
 
 
-def test_every_module_has_one_floor():
-    assert {name.partition(".")[0] for name in FILES} <= {name for names in FLOORS for name in names}
-    assert sum(map(len, FLOORS)) == len(set().union(*FLOORS))
+@pytest.mark.parametrize("module", [name for name in FILES if name != "convlab"])
+def test_a_module_imports_only_from_its_own_room_and_those_before_it(module):
+    room = ROOMS.index(module.split(".")[1])
+    for name in imported(FILES[module]):
+        if name.split(".")[0] == "convlab":
+            assert name != "convlab", "the package root is for lessons"
+            assert ROOMS.index(name.split(".")[1]) <= room, f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_a_module_imports_only_from_floors_below(module):
-    for name in imported_modules(module):
-        package, _, target = name.partition(".")
-        if package == "convlab":
-            assert floor(target or "__init__") < floor(module), f"{module} imports {name}, which is not below it"
+def test_no_two_modules_need_each_other():
+    TopologicalSorter({name: imported(path) & FILES.keys() for name, path in FILES.items()}).prepare()
 
 
 @pytest.mark.parametrize("module", ARITHMETIC)
 def test_the_arithmetic_imports_the_standard_library_alone(module):
-    outside = {name.partition(".")[0] for name in imported_modules(module, everywhere=False)} - {"convlab"}
-    assert outside <= set(sys.stdlib_module_names)
+    roots = {name.split(".")[0] for name in imported(FILES[f"convlab.{module}"], everywhere=False)}
+    assert roots <= {*sys.stdlib_module_names, "convlab"}
 
 
 def test_import_convlab_loads_the_standard_library_alone():
-    code = "import sys; before = set(sys.modules); import convlab; print(*sorted(set(sys.modules) - before))"
-    run = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in run.stdout.split()}
-    assert "convlab" in loaded
-    assert loaded - {"convlab"} <= set(sys.stdlib_module_names)  # no torch, no matplotlib, no numpy, no pandas
+    code = "import sys; before = {*sys.modules}; import convlab; print(*{*sys.modules} - before)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert "convlab" in loaded and loaded <= {*sys.stdlib_module_names, "convlab"}  # no torch, no numpy
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_a_public_name_can_be_imported(name):
-    namespace = {}
-    exec(f"from convlab import {name}", namespace)
-    assert callable(namespace[name])
-    assert name in convlab.__all__
+def used_by_lessons(module: str) -> set[str]:
+    """Return what the code of the lessons takes from a module, by import or by a dot."""
+    code = "\n".join(cell.source for lesson in LESSONS for cell in lesson.cells if cell.cell_type == "code")
+    found = {name for origin, name in imports(ast.parse(code)) if origin == module}
+    return found | set(re.findall(rf"\b{module.split('.')[-1]}\.(\w+)", code))
 
 
-def test_all_lists_only_names_that_exist():
-    assert [name for name in convlab.__all__ if not hasattr(convlab, name)] == []
+@pytest.mark.parametrize("module", ["convlab", "convlab.check", "convlab.figures", "convlab.reference"])
+def test_the_public_names_are_those_that_lessons_use(module):
+    found = importlib.import_module(module)
+    here = {name for name, value in vars(found).items() if not isinstance(value, ModuleType) and name[0] != "_"}
+    if module == "convlab.reference":  # its own names: it imports what it needs
+        here = {name for name in here if getattr(getattr(found, name), "__module__", "") == module} - {"Counted"}
+    late = {"spec_from_module", "to_module"} if module == "convlab" else set()  # they load torch
+    modules = {name.split(".")[1] for name in FILES if "." in name} | {"annotations"}
+    assert here - modules | late == used_by_lessons(module) - modules
+    assert all(callable(getattr(found, name)) for name in here - modules | late)
 
 
 def test_a_name_that_convlab_lacks_is_an_error():
@@ -130,35 +93,41 @@ def test_a_name_that_convlab_lacks_is_an_error():
         _ = convlab.conv_table
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.parent.glob("benchmarks/*.py")), ids=lambda path: path.stem)
-def test_a_benchmark_uses_only_names_that_convlab_has(path):
-    tree, modules = ast.parse(path.read_text(encoding="utf-8")), {}
-    for node in imports(tree):
-        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "convlab":
-            for alias in node.names:
-                if f"{node.module}.{alias.name}".removeprefix("convlab.") in FILES:
-                    modules[alias.asname or alias.name] = importlib.import_module(f"{node.module}.{alias.name}")
-                else:
-                    assert hasattr(importlib.import_module(node.module), alias.name), alias.name
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}, line {node.lineno}"
+@pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_imports_only_names_that_there_are(path):
+    for module, name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        if module.split(".")[0] == "convlab":
+            assert f"{module}.{name}" in FILES or hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        *(*ARITHMETIC, "reference", "modules", "model", "networks", "ledger", "timed", "timing", "trained"),
-        *("training", "recorded", "conditions", "families", "small", "challenge"),
-    ],
-)
+@pytest.mark.parametrize("module", FILES)
 def test_every_public_name_has_a_docstring(module):
-    found = importlib.import_module(f"convlab.{module}")
-    for name, value in inspect.getmembers(found, lambda value: inspect.isfunction(value) or inspect.isclass(value)):
-        if value.__module__ == found.__name__ and not name.startswith("_"):
-            assert value.__doc__ and not value.__doc__.startswith(f"{name}("), f"{module}.{name} has no docstring"
-            methods = [method for key, method in vars(value).items() if not key.startswith("_")]
-            for method in methods if inspect.isclass(value) else ():
-                if isinstance(method, property | classmethod) or inspect.isfunction(method):
-                    assert method.__doc__, f"{module}.{name} has a method without a docstring"
-    assert found.__doc__
+    found = importlib.import_module(module)
+    own = {name: value for name, value in vars(found).items() if getattr(value, "__module__", "") == module}
+    public = [name for name in own if name[0] != "_" and getattr(own[name], "__qualname__", "") == name]
+    missing = [name for name in public if not own[name].__doc__ or own[name].__doc__.startswith(f"{name}(")]
+    assert found.__doc__ and missing == []
+
+
+LOAD_ALL = """
+import convlab, json, pandas
+from convlab.measuring.recordings import FOLDER, load, recorded_file
+print(convlab.__file__)
+for name in sorted(file.name for file in FOLDER.iterdir()):
+    text, path = recorded_file(name).read_text(), recorded_file(name)
+    found = pandas.read_csv(path) if name.endswith("csv") else load(path) if "rows" in text else json.loads(text)
+    print(name, len(found) > 0)
+"""
+
+
+def test_a_wheel_brings_every_recorded_file_along(tmp_path):
+    def run(*command, **options):
+        return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True, **options).stdout
+
+    site = tmp_path / "site"
+    run("-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=ROOT)
+    run("-m", "pip", "install", "--no-deps", "--no-index", "--target", site, *tmp_path.glob("*.whl"))
+    where, *found = run("-c", LOAD_ALL, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}).splitlines()
+    assert Path(where).is_relative_to(site)
+    assert found == [f"{path.name} True" for path in sorted(ROOT.glob("convlab/measuring/recorded/*"))]
+    assert len(found) == 8

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cases, raises
 
-from convlab import ConvSpec, addition_count, multiplication_count, output_shape
-from convlab.reference import conv2d_im2col, conv2d_loops, im2col, prepare, window_starts
+from convlab import ConvSpec, addition_count, mac_count, output_shape
+from convlab.reference import _im2col, _prepare, _window_starts, conv2d_im2col, conv2d_loops
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 
@@ -95,7 +95,7 @@ def test_conv2d_counts_what_the_formulas_say(convolve, case):
     given_arrays, options = arrays(*case, np.zeros)
     spec, done = ConvSpec(**case[0]), convolve(*given_arrays, **options)
     assert done.output.shape == output_shape(spec, case[1])
-    assert done.multiplication_count == multiplication_count(spec, case[1])
+    assert done.multiplication_count == mac_count(spec, case[1])
     assert done.addition_count == addition_count(spec, case[1])
     assert {type(done.multiplication_count), type(done.addition_count)} == {int}
 
@@ -131,7 +131,7 @@ def test_conv2d_does_the_published_number_of_operations(
 
 
 def test_im2col_copies_one_window_into_each_column():
-    columns = im2col(np.arange(1, 13).reshape(1, 1, 3, 4), ConvSpec(1, 1, (2, 3)))
+    columns = _im2col(np.arange(1, 13).reshape(1, 1, 3, 4), ConvSpec(1, 1, (2, 3)))
     assert columns[0, 0].T.tolist() == [
         [1, 2, 3, 5, 6, 7],
         [2, 3, 4, 6, 7, 8],
@@ -141,16 +141,16 @@ def test_im2col_copies_one_window_into_each_column():
 
 
 def test_im2col_of_alexnets_first_layer_is_as_large_as_published():  # CS231n: X_col is [363 x 3025]
-    assert im2col(np.zeros((1, 3, 227, 227), np.int8), ConvSpec(3, 96, 11, stride=4)).shape == (1, 1, 363, 3025)
+    assert _im2col(np.zeros((1, 3, 227, 227), np.int8), ConvSpec(3, 96, 11, stride=4)).shape == (1, 1, 363, 3025)
 
 
 def test_window_starts_step_by_the_stride_and_leave_room_for_the_window():
     spec = ConvSpec(1, 1, (2, 3), stride=(3, 2), dilation=(4, 1))
-    assert [*map(list, window_starts(spec, np.zeros((1, 1, 11, 7))))] == [[0, 3, 6], [0, 2, 4]]
+    assert [*map(list, _window_starts(spec, np.zeros((1, 1, 11, 7))))] == [[0, 3, 6], [0, 2, 4]]
 
 
 def test_prepare_puts_the_odd_zero_of_same_at_the_bottom_and_on_the_right():
-    _, padded, _, _ = prepare(np.ones((1, 1, 1, 1)), np.ones((1, 1, 2, 4)), None, 1, "same", 1, 1)
+    _, padded, _, _ = _prepare(np.ones((1, 1, 1, 1)), np.ones((1, 1, 2, 4)), None, 1, "same", 1, 1)
     assert padded.tolist() == [[[[0, 1, 0, 0], [0, 0, 0, 0]]]]
 
 

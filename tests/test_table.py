@@ -9,8 +9,9 @@ from hypothesis import given
 from strategies import chains, raises, torch_layer
 from torch.utils.flop_counter import FlopCounterMode
 
-from convlab import ConvSpec, CostTable, LayerCost, cost_table, flop_count
-from convlab.table import layer_kind, named_layers
+from convlab import ConvSpec, cost_table, flop_count
+from convlab.counting import layer_cost, named_layers
+from convlab.table import CostTable, LayerCost
 
 COUNTS = ["params", "macs", "flops"]
 CHAIN = [
@@ -100,10 +101,9 @@ def test_cost_table_keeps_names_and_numbers_the_layers_without_one():
         (ConvSpec(6, 9, 1), (1, 1), "linear"),
     ],
 )
-def test_layer_kind_is_the_usual_name(spec, size, kind):
+def test_the_kind_of_a_layer_is_its_usual_name(spec, size, kind):
     shape = (2, spec.in_channels, *size)
-    assert layer_kind(spec, shape) == layer_kind(spec, list(shape)) == kind
-    assert [row.kind for row in cost_table([spec], shape).rows] == [kind]
+    assert layer_cost("layer", spec, shape).kind == layer_cost("layer", spec, list(shape)).kind == kind
 
 
 def test_kind_depends_on_the_input_of_the_layer_and_not_on_its_output():
