@@ -10,8 +10,9 @@ PIP_FLAGS ?=
 BIN = .venv/bin
 INSTALLED = .venv/installed
 
-# The layers are small: more threads only compete with the second test process.
-ONE_THREAD = OMP_NUM_THREADS=1
+# The layers are small: more threads only compete with the second test process. On a busy machine a progress bar
+# would be one more output.
+QUIET = OMP_NUM_THREADS=1 TQDM_DISABLE=1
 
 .PHONY: lab test notebooks bench
 
@@ -22,13 +23,13 @@ lab: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile
+	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile
 
 # An unchanged notebook must give an unchanged file: no times, of the metadata only what a reader set, and what a
 # cell prints as one text (the second pass), however it was cut on the way. What a cell measures differs in each run.
 notebooks: $(INSTALLED)
 	$(BIN)/ruff format notebooks
-	$(ONE_THREAD) TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	$(QUIET) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.timeout=120 \
 		--ClearMetadataPreprocessor.enabled=True \

@@ -6,7 +6,7 @@ What holds is computed each time it is asked for; neither it nor the verdict is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
 from convlab.table import styled
+from convlab.wording import format_number, listed
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -74,7 +75,7 @@ class Formula:
         counts = [self.count(replace(spec, bias=self.bias), shape) for spec, shape in self.layers]
         values = [evaluate(self.text, *layer) for layer in self.layers]
         if values != counts:
-            raise ArithmeticError(f"{self.text} gives {shown(values)}; the count is {shown(counts)}")
+            raise ArithmeticError(f"{self.text} gives {format_value(values)}; the count is {format_value(counts)}")
         return counts
 
 
@@ -86,19 +87,21 @@ class Says:
     test: Callable | None = None
 
 
-def shown(value) -> str:
-    """Return a value as the table writes it: a tuple is a shape, a list holds several values.
+def format_value(value) -> str:
+    """Write a value as the table does: a tuple is a shape, a list holds several values.
 
-    >>> shown(13_176_900), shown((1, 6, 2, 2)), shown([64, 16, 32]), shown(Fraction(281, 6400))
-    ('13,176,900', '1×6×2×2', '64, 16 and 32', '0.04390625')
+    >>> format_value(13_176_900), format_value((1, 6, 2, 2)), format_value([64, 16, 32]), format_value(Fraction(9, 64))
+    ('13,176,900', '1×6×2×2', '64, 16 and 32', '0.140625')
     """
-    if value is None or isinstance(value, str | Says):
-        return getattr(value, "text", value) or "(cut off)"
+    if value is None:
+        return "(cut off)"
+    if isinstance(value, str | Says):
+        return getattr(value, "text", value)
     if isinstance(value, tuple):
-        return "×".join(map(shown, value))
+        return "×".join(map(format_value, value))
     if isinstance(value, list):
-        return ", ".join(map(shown, value[:-1])) + " and " * (len(value) > 1) + shown(value[-1])
-    return f"{int(value):,}" if value == int(value) else f"{float(value):.7g}"
+        return listed([format_value(number) for number in value])
+    return format_number(value, digits=7)
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,18 +141,22 @@ class Claim:
     @property
     def verdict(self) -> str:
         """One of `VERDICTS`: from whether what is printed agrees with what holds always, sometimes or never."""
+        return self.judge(self.recompute())
+
+    def judge(self, values: dict[str, Any]) -> str:
+        """Return the verdict, given what `recompute` returned."""
         if self.printed is None:
             return "missing"
         if isinstance(self.printed, Says) and self.printed.test is None:
             return "measure"
-        named, values = isinstance(self.printed, dict), self.recompute()
-        printed = self.printed if named else dict.fromkeys(values, self.printed)
+        names_conditions = isinstance(self.printed, dict)
+        printed = self.printed if names_conditions else dict.fromkeys(values, self.printed)
         agreed = [self._agrees(condition, said, values[condition]) for condition, said in printed.items()]
         if all(agreed):
             return "right"
-        if self.meant is not None and replace(self, printed=self.meant, meant=None).verdict == "right":
+        if self.meant is not None and replace(self, printed=self.meant, meant=None).judge(values) == "right":
             return "typo"
-        return "unstated" if any(agreed) and not named else "wrong"
+        return "unstated" if any(agreed) and not names_conditions else "wrong"
 
     def _agrees(self, condition: str, printed, value) -> bool:
         if isinstance(printed, Says):
@@ -160,21 +167,19 @@ class Claim:
 
     def texts(self) -> dict[str, str]:
         """Return the row of the table: each column's text."""
-        title, _, _ = self.document.partition(" (")
-        printed = self._listed(self.printed) if isinstance(self.printed, dict) else shown(self.printed)
-        holds = {
-            condition: getattr(self.holds[condition], "text", value) for condition, value in self.recompute().items()
-        }
-        row = self.id, title, self.statement, printed, self._listed(holds), self.verdict, self.why
+        values, (title, _, _) = self.recompute(), self.document.partition(" (")
+        printed = self._format(self.printed) if isinstance(self.printed, dict) else format_value(self.printed)
+        holds = {name: getattr(self.holds[name], "text", value) for name, value in values.items()}
+        row = self.id, title, self.statement, printed, self._format(holds), self.judge(values), self.why
         return dict(zip(COLUMNS, row, strict=True))
 
-    def _listed(self, values: dict[str, Any]) -> str:
+    def _format(self, values: dict[str, Any]) -> str:
         """Return "condition: value; …"; a formula that is about one layer alone has its value beside it."""
         texts = []
         for condition, value in values.items():
             layers = getattr(self.holds[condition], "layers", ()) if isinstance(value, str) else ()
-            gives = f" (gives {shown(evaluate(value, *layers[0]))})" if len(layers) == 1 else ""
-            texts.append(f"{condition}: {shown(value)}{gives}")
+            gives = f" (gives {format_value(evaluate(value, *layers[0]))})" if len(layers) == 1 else ""
+            texts.append(f"{condition}: {format_value(value)}{gives}")
         return "; ".join(texts)
 
     def __repr__(self) -> str:
@@ -185,11 +190,17 @@ class ClaimTable:
     """Claims as a table, computed when it is made: text when printed, HTML in Jupyter, a DataFrame on request.
 
     HTML leaves out the document, which the id names, and a verdict that all rows share.
+
+    Args:
+        claims: each is computed once.
+        verdict: only the claims of this verdict are kept; all, if left out.
     """
 
-    def __init__(self, claims):
-        self.claims = tuple(claims)
-        self.rows = [claim.texts() for claim in self.claims]
+    def __init__(self, claims: Iterable[Claim], verdict: str | None = None):
+        computed = [(claim, claim.texts()) for claim in claims]
+        kept = [(claim, row) for claim, row in computed if verdict in (None, row["verdict"])]
+        self.claims = tuple(claim for claim, _ in kept)
+        self.rows = [row for _, row in kept]
 
     def to_pandas(self) -> DataFrame:
         """Return the rows as a DataFrame of texts."""

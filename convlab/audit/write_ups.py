@@ -19,7 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convlab.audit.claim import DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says, evaluate
 from convlab.cost import arithmetic_intensity, flop_count, mac_count, memory_bytes, param_count
-from convlab.reference import conv2d_loops
+from convlab.counting import separable_layers, separable_share
+from convlab.reference import Counted, conv2d_loops
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
 from convlab.torch_layers import to_module
@@ -27,34 +28,35 @@ from convlab.torch_layers import to_module
 # What the claims are compared with
 
 
-def counted(spec: ConvSpec, shape):
-    """Run the loops on ones: output, multiplications, additions."""
+def run_loops(spec: ConvSpec, shape) -> Counted:
+    """Run the loops on ones and return the output, the multiplications and the additions."""
     bias = np.ones(spec.out_channels) if spec.bias else None
     options = spec.stride, spec.padding, spec.dilation, spec.groups
     return conv2d_loops(np.ones(shape), np.ones(spec.weight_shape), bias, *options)
 
 
-def macs(spec: ConvSpec, shape) -> int:
+def macs_by_loops(spec: ConvSpec, shape) -> int:
     """Return the multiplications that the loops do."""
-    return counted(spec, shape).multiplication_count
+    return run_loops(spec, shape).multiplication_count
 
 
-def flops(spec: ConvSpec, shape) -> int:
+def flops_by_loops(spec: ConvSpec, shape) -> int:
     """Return the multiplications and additions that the loops do."""
-    return sum(counted(spec, shape)[1:])
+    return sum(run_loops(spec, shape)[1:])
 
 
 def flops_beyond(spec: ConvSpec, shape) -> Fraction:
     """Return the FLOPs of one output number, less two for each of its products."""
-    return Fraction(flops(spec, shape) - 2 * macs(spec, shape), prod(output_shape(spec, shape)))
+    output, multiplications, additions = run_loops(spec, shape)
+    return Fraction(additions - multiplications, output.size)
 
 
-def params(spec: ConvSpec, shape=None) -> int:
+def params_by_torch(spec: ConvSpec, shape=None) -> int:
     """Return how many numbers torch's weight and bias hold."""
     return sum(parameter.numel() for parameter in to_module(spec).parameters())
 
 
-def weight_shape(spec: ConvSpec, shape=None) -> tuple:
+def weight_shape_by_torch(spec: ConvSpec, shape=None) -> tuple:
     """Return the shape of torch's weight."""
     return tuple(to_module(spec).weight.shape)
 
@@ -78,8 +80,7 @@ def share(count: Callable) -> Callable:
 
 def steps(spec: ConvSpec, shape) -> tuple:
     """Return (spec, input shape) of the two steps of the separable layer in the place of `spec`."""
-    options = {name: getattr(spec, name) for name in ("stride", "padding", "dilation", "bias")}
-    depthwise, pointwise = ConvSpec.separable(spec.in_channels, spec.out_channels, spec.kernel_size, **options)
+    depthwise, pointwise = separable_layers(spec)
     return (depthwise, shape), (pointwise, output_shape(depthwise, shape))
 
 
@@ -88,14 +89,9 @@ def each(count: Callable, layer) -> list:
     return [count(*step) for step in steps(*layer)]
 
 
-def saving(spec: ConvSpec, shape, count: Callable = macs) -> Fraction:
+def saving(spec: ConvSpec, shape, count: Callable = macs_by_loops) -> Fraction:
     """Return standard over separable."""
-    return Fraction(count(spec, shape), sum(each(count, (spec, shape))))
-
-
-def separable_share(spec: ConvSpec, shape) -> Fraction:
-    """Return separable over standard MACs."""
-    return 1 / saving(spec, shape, mac_count)
+    return 1 / separable_share(spec, shape, count=count)
 
 
 def saving_of(filters: int, kernel: int) -> Fraction:
@@ -105,7 +101,8 @@ def saving_of(filters: int, kernel: int) -> Fraction:
 
 def depthwise_part(spec: ConvSpec, shape) -> Fraction:
     """Return the size of a depthwise kernel over that of a standard one."""
-    return Fraction(prod(weight_shape(*steps(spec, shape)[0])[1:]), prod(weight_shape(spec)[1:]))
+    depthwise, _ = separable_layers(spec)
+    return Fraction(prod(weight_shape_by_torch(depthwise)[1:]), prod(weight_shape_by_torch(spec)[1:]))
 
 
 def merged_kernels() -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +117,7 @@ def in_two_groups(*layer, bias: bool) -> list:
     """Return the parameters of a layer: without groups, in each of two groups, in both."""
     spec = ConvSpec(*layer, bias=bias)
     half = replace(spec, in_channels=spec.in_channels // 2, out_channels=spec.out_channels // 2)
-    return [params(spec), params(half), params(replace(spec, groups=2))]
+    return [params_by_torch(layer) for layer in (spec, half, replace(spec, groups=2))]
 
 
 def by_thop(groups: int, comma: bool) -> int:
@@ -175,21 +172,22 @@ CLAIMS = (
           {name: Formula(text, flops_beyond, STANDARD, bias) for text, (name, bias) in zip(("−1", "0"), BIAS.items())},
           "n products need n − 1 additions; a bias adds one."),
     Claim("D0-5", "grouped kernels: parameters, as a part of those without groups", "1/g",
-          {"weights": Formula("1/g", share(params), GROUPED)}),
-    Claim("D0-6", "grouped kernels: parameters", "N·(C/g)·K·K", {"weights": Formula("M·(C/g)·K·K", params, GROUPED)},
+          {"weights": Formula("1/g", share(params_by_torch), GROUPED)}),
+    Claim("D0-6", "grouped kernels: parameters", "N·(C/g)·K·K",
+          {"weights": Formula("M·(C/g)·K·K", params_by_torch, GROUPED)},
           "D0 never defines N. The output channels are meant.", meant="M·(C/g)·K·K"),
     Claim("D0-7", "grouped layer: operations", "((2·K²·C/g + 1)·H·W·M/g)·g",
-          {"FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops, GROUPED),
-           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops, GROUPED, True),
-           "MACs": Formula("K²·C/g·H·W·M", macs, GROUPED)},
+          {"FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops_by_loops, GROUPED),
+           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops_by_loops, GROUPED, True),
+           "MACs": Formula("K²·C/g·H·W·M", macs_by_loops, GROUPED)},
           "No convention has + 1, and D0-4 contradicts it."),
     Claim("D0-8", "the 227×227×3 layer, g = 3: parameters", {"without bias": 726}, parameters(D0_IN_3[0])),
     Claim("D0-9", "the 227×227×3 layer, g = 3: operations", 2_205_225,
           operations(*D0_IN_3) | {"by D0-7's formula": lambda: int(evaluate("(2·K²·C/g + 1)·H·W·M", *D0_IN_3))},
           "The factor M/g = 2 was dropped, and the + 1 of D0-7 is in it."),
     Claim("D0-10", "the section on depthwise-separable convolution", None,
-          {"parameters, depthwise and pointwise": lambda: each(params, D0),
-           "parameters": lambda: sum(each(params, D0)),
+          {"parameters, depthwise and pointwise": lambda: each(params_by_torch, D0),
+           "parameters": lambda: sum(each(params_by_torch, D0)),
            "MACs, depthwise and pointwise": lambda: each(mac_count, D0),
            "MACs": lambda: sum(each(mac_count, D0)),
            "share of the standard MACs": Formula("1/M + 1/K²", separable_share, (D0,))},
@@ -202,16 +200,16 @@ CLAIMS = (
           "Multiplications alone are MACs."),
     Claim("D1-3", "the 12×12×3 layer: parameters", {"without bias": 19_200}, parameters(D1[0])),
     Claim("D1-4", "the 12×12×3 layer: depthwise step", {"multiplications": 4_800, "parameters": 75},
-          {"multiplications": lambda: each(mac_count, D1)[0], "parameters": lambda: each(params, D1)[0]}),
+          {"multiplications": lambda: each(mac_count, D1)[0], "parameters": lambda: each(params_by_torch, D1)[0]}),
     Claim("D1-5", "a depthwise kernel, as a part of the original one", "1/3",
           {f"C = {C}": Formula("1/C", depthwise_part, (layer,)) for C, layer in zip((3, 4), STANDARD)},
           "It is 1/C, and its example has C = 3."),
     Claim("D1-6", "the 12×12×3 layer: pointwise step", {"multiplications": 49_152, "parameters": 768},
-          {"multiplications": lambda: each(mac_count, D1)[1], "parameters": lambda: each(params, D1)[1]}),
+          {"multiplications": lambda: each(mac_count, D1)[1], "parameters": lambda: each(params_by_torch, D1)[1]}),
     Claim("D1-7", "the 12×12×3 layer: both steps, and their share of the standard multiplications",
           {"sum": 53_952, "share": Says("4.39 %", lambda part: round(100 * part, 2) == Fraction("4.39"))},
           {"sum": lambda: sum(each(mac_count, D1)), "share": Formula("1/M + 1/K²", separable_share, (D1,)),
-           "share of the parameters": lambda: Fraction(sum(each(params, D1)), params(*D1))},
+           "share of the parameters": partial(separable_share, *D1, count=params_by_torch)},
           "The share is rounded. The parameters shrink by the same one."),
     Claim("D1-8", "what a separable layer does",
           Says("weigh each channel once, then mix M times", lambda value: value == 1),
@@ -219,14 +217,14 @@ CLAIMS = (
            "rank of one channel's M kernels": lambda: np.linalg.matrix_rank(merged_kernels()[0].swapaxes(0, 1)).max()},
           "As algebra: each channel's M kernels are multiples of one."),
     Claim("D2-1", "standard layer on a D×D input: cost", "C·M·K²·D²",
-          {"stride 1, same padding (H = W = D)": Formula("C·M·K²·H·W", macs, SAME),
-           "stride 2, or no padding (H = W < D)": Formula("C·M·K²·H·W", macs, SMALLER)},
+          {"stride 1, same padding (H = W = D)": Formula("C·M·K²·H·W", macs_by_loops, SAME),
+           "stride 2, or no padding (H = W < D)": Formula("C·M·K²·H·W", macs_by_loops, SMALLER)},
           "The output's H·W counts. It is D² only for stride 1 with same padding, and that is no default."),
     Claim("D2-2", "separable layer, under D2-1's condition: cost",
           {"depthwise": "C·K²·D²", "pointwise": "C·M·D²", "total": "C·K²·D² + C·M·D²"},
-          {"depthwise": Formula("C·K²·H·W", lambda *layer: each(macs, layer)[0], SAME),
-           "pointwise": Formula("C·M·H·W", lambda *layer: each(macs, layer)[1], SAME),
-           "total": Formula("C·(K² + M)·H·W", lambda *layer: sum(each(macs, layer)), SAME)}),
+          {"depthwise": Formula("C·K²·H·W", lambda *layer: each(macs_by_loops, layer)[0], SAME),
+           "pointwise": Formula("C·M·H·W", lambda *layer: each(macs_by_loops, layer)[1], SAME),
+           "total": Formula("C·(K² + M)·H·W", lambda *layer: sum(each(macs_by_loops, layer)), SAME)}),
     Claim("D2-3", "standard / separable", dict.fromkeys(("in general", "3→16, 3×3"), "M/(K² + M)"),
           {"in general": Formula("K²·M/(K² + M)", saving, STANDARD),
            "3→16, 3×3": Formula("K²·M/(K² + M)", partial(saving, count=mac_count), (D2,))},
@@ -238,37 +236,39 @@ CLAIMS = (
     Claim("D2-5", "3→16, 3×3, padding 1, on 32×32: the output",
           dict.fromkeys(("standard", "separable"), (1, 16, 32, 32)),
           {"standard": partial(output_shape, *D2), "separable": lambda: output_shape(*steps(*D2)[1]),
-           "parameters, standard": partial(params, *D2), "parameters, separable": lambda: sum(each(params, D2)),
+           "parameters, standard": partial(params_by_torch, *D2),
+           "parameters, separable": lambda: sum(each(params_by_torch, D2)),
            "MACs, standard": partial(mac_count, *D2), "MACs, separable": lambda: sum(each(mac_count, D2))}),
     Claim("D2-6", "depthwise: kernels for each input channel", 1,
-          {f"depth multiplier {m}": lambda m=m: Fraction(weight_shape(ConvSpec.depthwise(3, 5, multiplier=m))[0], 3)
+          {f"depth multiplier {m}":
+               lambda m=m: Fraction(weight_shape_by_torch(ConvSpec.depthwise(3, 5, multiplier=m))[0], 3)
            for m in (1, 2)},
           "With out_channels = m·C and groups = C a layer is depthwise too."),
     Claim("D3-1", "standard layer: parameters", {"without bias": "K²·C·M", "with bias": "(K²·C× +1)·M"},
-          {"without bias": Formula("K²·C·M", params, STANDARD),
-           "with bias": Formula("(K²·C + 1)·M", params, STANDARD, True)},
+          {"without bias": Formula("K²·C·M", params_by_torch, STANDARD),
+           "with bias": Formula("(K²·C + 1)·M", params_by_torch, STANDARD, True)},
           "A stray ×.", meant={"without bias": "K²·C·M", "with bias": "(K²·C + 1)·M"}),
     Claim("D3-2", "standard layer: FLOPs",
           {"without bias": "(K²·C + (K²·C − 1))·H·W·M", "with bias": "(K²·C + (K²·C − 1) + 1)·H·W·M"},
-          {"without bias": Formula("(2·K²·C − 1)·H·W·M", flops, STANDARD),
-           "with bias": Formula("2·K²·C·H·W·M", flops, STANDARD, True)}),
+          {"without bias": Formula("(2·K²·C − 1)·H·W·M", flops_by_loops, STANDARD),
+           "with bias": Formula("2·K²·C·H·W·M", flops_by_loops, STANDARD, True)}),
     Claim("D3-3", "grouped layer: shape of the kernel", "(g·C, M, K, K)",
-          {"PyTorch": Formula("(M, C/g, K, K)", weight_shape, GROUPED)},
+          {"PyTorch": Formula("(M, C/g, K, K)", weight_shape_by_torch, GROUPED)},
           "The outputs come first, and C is divided by g, not multiplied."),
     Claim("D3-4", "grouped layer: parameters and FLOPs",
           {"parameters without bias": "K²·(C/g)·(M/g)·g", "parameters with bias": "(K²·C/g + 1)·(M/g)·g",
            "FLOPs without bias": "(K²·C/g + (K²·C/g − 1))·H·W·(M/g)·g",
            "FLOPs with bias": "(K²·C/g + (K²·C/g − 1) + 1)·H·W·(M/g)·g"},
-          {"parameters without bias": Formula("K²·C/g·M", params, GROUPED),
-           "parameters with bias": Formula("(K²·C/g + 1)·M", params, GROUPED, True),
-           "FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops, GROUPED),
-           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops, GROUPED, True)}),
+          {"parameters without bias": Formula("K²·C/g·M", params_by_torch, GROUPED),
+           "parameters with bias": Formula("(K²·C/g + 1)·M", params_by_torch, GROUPED, True),
+           "FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops_by_loops, GROUPED),
+           "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops_by_loops, GROUPED, True)}),
     Claim("D3-5", "3→6, 3×3, on 1×3×6×6: the output", (1, 6, 2, 2),
           {f"stride {s}": partial(output_shape, replace(D3[0], stride=s), D3[1]) for s in (3, 1)},
           "The fourth positional argument in the code is the stride. The text never says 3."),
     Claim("D3-6", "the 1×3×6×6 layer: FLOPs", {"FLOPs with bias": 1_296}, operations(*D3)),
     Claim("D3-7", "the 1×3×6×6 layer, g = 3: FLOPs", {"print": "((27) + (27 − 1) + 1)·2·2·6/3·3", "value": 432},
-          {"print": Formula("((9) + (9 − 1) + 1)·2·2·(6/3)·3", flops, (D3_IN_3,), True),
+          {"print": Formula("((9) + (9 − 1) + 1)·2·2·(6/3)·3", flops_by_loops, (D3_IN_3,), True),
            "value": partial(flop_count, *D3_IN_3)},
           "The printed formula is that of one group, and gives 1,296. The value is right."),
     Claim("D3-8", "the 1×3×6×6 layer: thop confirms the FLOPs", {"g = 1": 1_296, "g = 3": 432},
@@ -284,10 +284,10 @@ CLAIMS = (
     Claim("D3-10", "fully connected layer",
           {"parameters without bias": "C·M", "parameters with bias": "(C + 1)·M",
            "FLOPs without bias": "(C + (C − 1))·M", "FLOPs with bias": "(C + (C − 1) + 1)·M"},
-          {"parameters without bias": Formula("C·M", params, LINEAR),
-           "parameters with bias": Formula("(C + 1)·M", params, LINEAR, True),
-           "FLOPs without bias": Formula("(2·C − 1)·M", flops, LINEAR),
-           "FLOPs with bias": Formula("2·C·M", flops, LINEAR, True)}),
+          {"parameters without bias": Formula("C·M", params_by_torch, LINEAR),
+           "parameters with bias": Formula("(C + 1)·M", params_by_torch, LINEAR, True),
+           "FLOPs without bias": Formula("(2·C − 1)·M", flops_by_loops, LINEAR),
+           "FLOPs with bias": Formula("2·C·M", flops_by_loops, LINEAR, True)}),
     Claim("D4-1", "8→8 channels: weights without groups, in each of 2 groups, in both", [64, 16, 32],
           {"1×1, without bias": partial(in_two_groups, 8, 8, 1, bias=False),
            "1×1, with bias": partial(in_two_groups, 8, 8, 1, bias=True),
@@ -307,7 +307,7 @@ CLAIMS = (
            "backward": Formula("1/g", share(partial(pass_macs, backward=True)), GROUPED)},
           "Counts; the time is D4-6."),
     Claim("D4-6", "grouped layer on multicore CPUs and GPUs: speed", Says("more efficient"),
-          {"MACs, as a part of those without groups": Formula("1/g", share(macs), GROUPED)},
+          {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
           "The time depends on shape, library and hardware; lesson 08 measures it."),
     Claim("D4-7", "grouped layer: memory", Says("saved", lambda part: part < 1),
           {"weights, as a part of those without groups":
@@ -346,5 +346,4 @@ def claims(verdict: str | None = None, document: str | None = None) -> ClaimTabl
     """
     check_choice("verdict", verdict, VERDICTS)
     check_choice("document", document, DOCUMENTS)
-    rows = [row for row in CLAIMS if document in (None, row.id[:2])]
-    return ClaimTable(row for row in rows if verdict is None or row.verdict == verdict)
+    return ClaimTable((row for row in CLAIMS if document in (None, row.id[:2])), verdict)

@@ -7,6 +7,7 @@ from functools import partial
 from torch import nn
 
 KINDS = ("standard", "grouped", "shuffled", "separable")
+GROUPS = 4  # of a grouped and of a shuffled layer
 WIDTHS = {  # of each kind, the standard one having 8 channels; MACs within 5 %, parameters within 10 %
     "equal width": dict.fromkeys(KINDS, 8),
     "equal MACs": {"standard": 8, "grouped": 16, "shuffled": 16, "separable": 19},
@@ -14,17 +15,16 @@ WIDTHS = {  # of each kind, the standard one having 8 channels; MACs within 5 %,
 }
 
 
-def small_network(kind: str, width: int, groups: int = 4) -> nn.Sequential:
+def small_network(kind: str, width: int) -> nn.Sequential:
     """Return a network (n, 1, 8, 8) → (n, 10): a first 3×3 layer, four 3×3 blocks of one kind, a linear layer.
 
     Args:
         kind: of the blocks: "standard"; "grouped"; "shuffled", which is grouped with a channel shuffle behind each
             layer; "separable", depthwise then pointwise.
         width: channels of all layers.
-        groups: of grouped and shuffled blocks.
 
     Raises:
-        ValueError: another kind, or what torch raises if the groups do not divide the width.
+        ValueError: another kind, or what torch raises if the 4 groups do not divide the width.
 
     >>> from convlab.counting import cost_table
     >>> total = cost_table(small_network("standard", 8), (1, 1, 8, 8)).total
@@ -40,8 +40,8 @@ def small_network(kind: str, width: int, groups: int = 4) -> nn.Sequential:
     def block():
         layers = {
             "standard": lambda: [conv(width, 3)],
-            "grouped": lambda: [conv(width, 3, groups)],
-            "shuffled": lambda: [conv(width, 3, groups), nn.ChannelShuffle(groups)],
+            "grouped": lambda: [conv(width, 3, GROUPS)],
+            "shuffled": lambda: [conv(width, 3, GROUPS), nn.ChannelShuffle(GROUPS)],
             "separable": lambda: [conv(width, 3, width), conv(width, 1)],
         }[kind]()
         return [*layers, nn.BatchNorm2d(width), nn.ReLU()]

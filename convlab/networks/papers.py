@@ -21,10 +21,9 @@ def chain(layers: dict) -> nn.Sequential:
     return nn.Sequential(OrderedDict(layers))
 
 
-def conv_bn(name: str, in_channels, out_channels, kernel_size, stride=1, groups=1, relu=nn.ReLU, padding=None) -> dict:
-    """Return a convolution without bias, its BatchNorm and its ReLU (none if None), padded by (K − 1)/2 if not told."""
-    padding = kernel_size // 2 if padding is None else padding
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
+def conv_bn(name: str, in_channels, out_channels, kernel_size, stride=1, groups=1, relu=nn.ReLU) -> dict:
+    """Return a convolution padded by (K − 1)/2 and without bias, its BatchNorm and its ReLU (none if None)."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=False)
     return {name: conv, f"{name}_bn": nn.BatchNorm2d(out_channels)} | ({f"{name}_relu": relu()} if relu else {})
 
 
@@ -69,35 +68,6 @@ def fc6_to_fc8(features: int) -> dict:
     return layers | {"fc8": nn.Linear(4096, 1000)}
 
 
-ALEXNET = [  # kernels, size, stride, padding, split between the two GPUs, what follows
-    (96, 11, 4, 0, False, "norm pool"),
-    (256, 5, 1, 2, True, "norm pool"),
-    (384, 3, 1, 1, False, ""),
-    (384, 3, 1, 1, True, ""),
-    (256, 3, 1, 1, True, "pool"),
-]
-ALEXNET_ONE_COLUMN = [
-    (64, 11, 4, 2, False, "pool"),
-    (192, 5, 1, 2, False, "pool"),
-    (384, 3, 1, 1, False, ""),
-    (256, 3, 1, 1, False, ""),
-    (256, 3, 1, 1, False, "pool"),
-]
-
-
-def _alexnet(rows, groups=1) -> nn.Sequential:
-    layers, channels = {}, 3
-    for n, (kernels, size, stride, padding, split, after) in enumerate(rows, 1):
-        conv = nn.Conv2d(channels, kernels, size, stride, padding, groups=groups if split else 1)
-        layers |= {f"conv{n}": conv, f"conv{n}_relu": nn.ReLU()}
-        if "norm" in after:  # the paper's alpha is 1e-4; torch divides alpha by the 5 neighbours
-            layers[f"conv{n}_norm"] = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
-        if "pool" in after:
-            layers[f"conv{n}_pool"] = nn.MaxPool2d(3, stride=2)
-        channels = kernels
-    return chain(layers | fc6_to_fc8(channels * 6 * 6))
-
-
 def alexnet(groups: int = 2) -> nn.Sequential:
     """Return AlexNet of 2012 for 227×227 images: the halves that ran on two GPUs are groups in conv2, conv4 and conv5.
 
@@ -109,12 +79,19 @@ def alexnet(groups: int = 2) -> nn.Sequential:
 
     Source: Krizhevsky et al. 2012, section 3.5 and figure 2.
     """
-    return _alexnet(ALEXNET, groups)
 
+    def conv(name, *sizes, groups=1, norm=False, pool=False, **options):
+        layers = {name: nn.Conv2d(*sizes, groups=groups, **options), f"{name}_relu": nn.ReLU()}
+        if norm:  # the paper's alpha is 1e-4; torch divides alpha by the 5 neighbours
+            layers[f"{name}_norm"] = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
+        return layers | ({f"{name}_pool": nn.MaxPool2d(3, stride=2)} if pool else {})
 
-def alexnet_one_column() -> nn.Sequential:
-    """Return AlexNet for one GPU, 224×224 images. Source: Krizhevsky 2014, as in `torchvision.models.alexnet`."""
-    return _alexnet(ALEXNET_ONE_COLUMN)
+    layers = conv("conv1", 3, 96, 11, stride=4, norm=True, pool=True)
+    layers |= conv("conv2", 96, 256, 5, padding=2, groups=groups, norm=True, pool=True)
+    layers |= conv("conv3", 256, 384, 3, padding=1)
+    layers |= conv("conv4", 384, 384, 3, padding=1, groups=groups)
+    layers |= conv("conv5", 384, 256, 3, padding=1, groups=groups, pool=True)
+    return chain(layers | fc6_to_fc8(256 * 6 * 6))
 
 
 VGG16 = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]  # channels, 3×3 convolutions before a pool
@@ -143,7 +120,14 @@ def vgg19() -> nn.Sequential:
 
 
 def resnet(blocks=(3, 4, 6, 3), narrow=4, groups=1, stride_in_1x1=False) -> nn.Sequential:
-    """Return a residual network with so many bottleneck blocks in its four stages, `narrow` times thinner inside."""
+    """Return a residual network with so many bottleneck blocks in its four stages, `narrow` times thinner inside.
+
+    A stage's stride is in its first 3×3 layer, as in torchvision, or in its first 1×1 layer, as in the paper.
+
+    >>> with torch.device("meta"):
+    ...     resnet().stage3[0].conv2.stride, resnet(stride_in_1x1=True).stage3[0].conv1.stride
+    ((2, 2), (2, 2))
+    """
 
     def bottleneck(in_channels, out_channels, stride):
         inner, (s1, s2) = out_channels // narrow, (stride, 1) if stride_in_1x1 else (1, stride)
@@ -158,16 +142,9 @@ def resnet(blocks=(3, 4, 6, 3), narrow=4, groups=1, stride_in_1x1=False) -> nn.S
     return chain(start | stages(bottleneck, 64, rows, first=2) | head(2048))
 
 
-def resnet50(stride_in_1x1: bool = False) -> nn.Sequential:
-    """Return ResNet-50, with the stride in the 3×3 layers as in torchvision, or in the first 1×1 as in the paper.
-
-    >>> with torch.device("meta"):
-    ...     resnet50().stage3[0].conv2.stride, resnet50(stride_in_1x1=True).stage3[0].conv1.stride
-    ((2, 2), (2, 2))
-
-    Source: He et al. 2015, table 1, 50-layer.
-    """
-    return resnet(stride_in_1x1=stride_in_1x1)
+def resnet50() -> nn.Sequential:
+    """Return ResNet-50, its strides in the 3×3 layers as in torchvision. Source: He et al. 2015, table 1, 50-layer."""
+    return resnet()
 
 
 def resnext50_32x4d() -> nn.Sequential:
@@ -178,10 +155,9 @@ def resnext50_32x4d() -> nn.Sequential:
 MOBILENET_V1 = [(64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2)]  # channels, blocks, first stride
 
 
-def mobilenet_v1(width: float = 1.0, separable: bool = True, shallow: bool = False) -> nn.Sequential:
-    """Return MobileNetV1 with `width` times the channels.
+def mobilenet_v1(width: float = 1.0, separable: bool = True) -> nn.Sequential:
+    """Return MobileNetV1 with `width` times the channels; `separable=False` has full 3×3 convolutions (table 4).
 
-    `separable=False` has full 3×3 convolutions (table 4), `shallow=True` no five layers of 14×14×512 (table 5).
     Table 1 prints stride 2 for the last depthwise layer, but its sizes need stride 1.
 
     >>> mobilenet_v1(0.25).stage4[5].pointwise.weight.shape
@@ -196,7 +172,7 @@ def mobilenet_v1(width: float = 1.0, separable: bool = True, shallow: bool = Fal
         depthwise = conv_bn("depthwise", in_channels, in_channels, 3, stride, groups=in_channels)
         return chain(depthwise | conv_bn("pointwise", in_channels, out_channels, 1))
 
-    rows = [(int(c * width), 1 if shallow and c == 512 else n, s) for c, n, s in MOBILENET_V1]
+    rows = [(int(channels * width), blocks, stride) for channels, blocks, stride in MOBILENET_V1]
     first, last = int(32 * width), int(1024 * width)
     return chain(conv_bn("conv1", 3, first, 3, 2) | stages(block, first, rows) | head(last))
 
@@ -249,40 +225,6 @@ def shufflenet_v1(groups: int = 3) -> nn.Sequential:
 
     if groups not in SHUFFLENET_V1:
         raise ValueError(f"groups={groups}; wanted one of the table's: {', '.join(map(str, SHUFFLENET_V1))}")
-    start, c = conv_bn("conv1", 3, 24, 3, 2) | {"pool": nn.MaxPool2d(3, stride=2, padding=1)}, SHUFFLENET_V1[groups]
+    start = conv_bn("conv1", 3, 24, 3, 2) | {"pool": nn.MaxPool2d(3, stride=2, padding=1)}
+    c = SHUFFLENET_V1[groups]
     return chain(start | stages(unit, 24, [(c, 4, 2), (2 * c, 8, 2), (4 * c, 4, 2)], first=2) | head(4 * c))
-
-
-def xception_separable(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Return Xception's separable convolution: depthwise 3×3, pointwise, BatchNorm; no ReLU in between.
-
-    >>> [name for name, layer in xception_separable(64, 128).named_children()]
-    ['depthwise', 'pointwise', 'pointwise_bn']
-
-    Source: Chollet 2017, figures 4 and 5.
-    """
-    depthwise = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
-    return chain({"depthwise": depthwise} | conv_bn("pointwise", in_channels, out_channels, 1, relu=None))
-
-
-def xception() -> nn.Sequential:
-    """Return Xception for 299×299 images; as in Keras, conv1 and conv2 do not pad. Source: Chollet 2017, figure 5."""
-
-    def module(*channels, pool=False):
-        layers = {}  # the figure has no first ReLU in the first module: its input comes out of one
-        for n in range(1, len(channels)):
-            layers |= {f"relu{n}": nn.ReLU(), f"separable{n}": xception_separable(channels[n - 1], channels[n])}
-        if not pool:
-            return Block(layers)
-        shortcut = chain(conv_bn("conv", channels[0], channels[-1], 1, 2, relu=None))
-        return Block(layers | {"pool": nn.MaxPool2d(3, stride=2, padding=1)}, shortcut)
-
-    start = conv_bn("conv1", 3, 32, 3, 2, padding=0) | conv_bn("conv2", 32, 64, 3, padding=0)
-    last = {"separable1": xception_separable(1024, 1536), "relu1": nn.ReLU()}
-    last |= {"separable2": xception_separable(1536, 2048), "relu2": nn.ReLU()}
-    flows = {
-        "entry": [module(64, 128, 128, pool=True), module(128, 256, 256, pool=True), module(256, 728, 728, pool=True)],
-        "middle": [module(728, 728, 728, 728) for _ in range(8)],
-        "exit": [module(728, 728, 1024, pool=True), chain(last)],
-    }
-    return chain(start | {name: nn.Sequential(*modules) for name, modules in flows.items()} | head(2048))
