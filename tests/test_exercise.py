@@ -4,30 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from convlab.exercises.exercise import Exercise, Mistake, Reply, predict, same_value, shown
+from convlab.exercises.compare import format_answer, same_value
+from convlab.exercises.exercise import Exercise, Reply, predict
 
 DOUBLE = Exercise(
     target=lambda number: 2 * number,
     cases=[(1,), (10,)],
-    mistakes=[Mistake("That adds 2.", lambda number: number + 2)],
+    mistakes={"That adds 2.": lambda number: number + 2},
     hints=["Twice.", "2 * number"],
     takeaway="Two of each.",
 )
-SIX = Exercise(target=lambda: 6, mistakes=[Mistake("That is half.", lambda: 3)], hints=["2 · 3"], takeaway="Six.")
-SUM = Exercise(
-    target=lambda matrix: matrix.sum(axis=0, keepdims=True),
-    cases=[(np.arange(6.0).reshape(2, 3),)],
-    mistakes=[],
-    hints=[],
-    takeaway="",
-)
-TWO_SUMS = Exercise(
-    target=lambda matrix: matrix.sum(axis=0, keepdims=True),
-    cases=[(np.ones((1, 3)),), (np.ones((2, 3)),)],
-    mistakes=[],
-    hints=[],
-    takeaway="",
-)
+SIX = Exercise(target=lambda: 6, mistakes={"That is half.": lambda: 3}, hints=["2 · 3"], takeaway="Six.")
+
+
+def sum_of(*cases):
+    return Exercise(lambda matrix: matrix.sum(axis=0, keepdims=True), {}, [], "", [(case,) for case in cases])
+
+
+SUM = sum_of(np.arange(6.0).reshape(2, 3))
+TWO_SUMS = sum_of(np.ones((1, 3)), np.ones((2, 3)))
 
 
 def test_a_wrong_answer_is_quoted_with_the_argument_by_name_and_the_wanted_value():
@@ -94,7 +89,7 @@ def test_a_function_cannot_change_the_cases():
     [
         (10**20, 10**20, True),
         (10**20 + 1, 10**20, False),
-        (float(2**53), 2**53 + 1, True),  # a float is compared as a float; _judge then asks for an integer
+        (float(2**53), 2**53 + 1, True),  # a float is compared as a float; the exercise then asks for an integer
         (0.1 + 0.2, 0.3, True),
         (0.3001, 0.3, False),
         (True, 1, False),
@@ -114,23 +109,40 @@ def test_same_value_compares_integers_exactly_and_arrays_by_shape(given, wanted,
     assert same_value(given, wanted) is same
 
 
-def test_predict_tells_how_far_off_a_guess_is():
-    assert predict(None, 100, "MACs").outcome == "not yet"
-    assert "100" not in predict(None, 100, "MACs").message
-    assert predict(100, 100, "MACs") == Reply("right", "It is 100 MACs.")
-    assert predict(25, 100, "MACs").message == "You said 25. It is 100 MACs, 4 times your guess."
-    assert predict(400, 100, "MACs").message == "You said 400. It is 100 MACs, your guess divided by 4."
-    assert predict(95, 100, "MACs").message == "You said 95. It is 100 MACs. You were close."
-    assert predict(5.8, 5.76, "times").outcome == "right"
-    assert predict(2184, 2178, "weights").outcome == "wrong"
-    assert predict(0, 100, "MACs").message == "You said 0. It is 100 MACs."
-    assert predict((4, 4), (2, 2), "H, W").message == "You said (4, 4). It is (2, 2): H, W."
-    assert predict([2, 2], (2, 2), "H, W") == Reply("right", "You said [2, 2]. It is (2, 2): H, W.")
-    assert predict(np.int64(100), 100, "MACs").outcome == "right"
-    assert predict(torch.tensor(100), 100, "MACs").outcome == "right"
-    assert predict(float("nan"), 100, "MACs").message == "You said nan. It is 100 MACs."
-    assert predict(10**400, 100, "MACs").message.endswith("It is 100 MACs.")
-    assert predict(5, -1, "at (0, 1)").message == "You said 5. It is -1 at (0, 1)."
+@pytest.mark.parametrize(
+    ("guess", "value", "outcome", "message"),
+    [
+        (100, 100, "right", "It is 100 MACs."),
+        (np.int64(100), 100, "right", "It is 100 MACs."),
+        (torch.tensor(100), 100, "right", "It is 100 MACs."),
+        (5.8, 5.76, "right", "It is 5.76 MACs."),
+        (2184, 2178, "wrong", "You said 2,184. It is 2,178 MACs. You were close."),
+        (25, 100, "wrong", "You said 25. It is 100 MACs, 4 times your guess."),
+        (400, 100, "wrong", "You said 400. It is 100 MACs, your guess divided by 4."),
+        (0, 100, "wrong", "You said 0. It is 100 MACs."),
+        (5, -1, "wrong", "You said 5. It is -1 MACs."),
+        (float("nan"), 100, "wrong", "You said nan. It is 100 MACs."),
+        (10**400, 100, "wrong", f"You said {10**400:,}. It is 100 MACs."),
+        ((4, 4), (2, 2), "wrong", "You said (4, 4). It is (2, 2): MACs."),
+        ([2, 2], (2, 2), "right", "You said [2, 2]. It is (2, 2): MACs."),
+    ],
+)
+def test_predict_tells_how_far_off_a_guess_is(guess, value, outcome, message):
+    assert predict(guess, value, "MACs") == Reply(outcome, message)
+
+
+@pytest.mark.parametrize("guess", [None, ..., (1, 228, 800), "1,228,800", True], ids=str)
+def test_predict_does_not_give_the_value_away_for_what_is_no_number(guess):
+    reply = predict(guess, 1_228_800, "MACs")
+    assert reply.outcome == "not yet"
+    assert "1,228,800 MACs" not in reply.message
+
+
+@pytest.mark.parametrize("guess", [3, "4,3", (4, 3, 3)], ids=str)
+def test_predict_asks_for_all_numbers_of_a_shape(guess):
+    reply = predict(guess, (4, 3), "H, W")
+    assert reply.outcome == "not yet"
+    assert f"{guess!r} is not 2 numbers" in reply.message
 
 
 def test_hint_without_a_level_counts_and_a_missing_level_raises():
@@ -166,24 +178,9 @@ def test_draw_shows_target_and_answer_and_survives_every_answer():
     assert len(set(texts)) == 5
 
 
-@pytest.mark.parametrize("guess", [3, "4,3", (4, 3, 3)], ids=str)
-def test_predict_asks_for_all_numbers_of_a_shape(guess):
-    reply = predict(guess, (4, 3), "H, W")
-    assert reply.outcome == "not yet"
-    assert f"{guess!r} is not 2 numbers" in reply.message
-
-
 def test_draw_says_so_when_only_the_shape_differs():
     batch_kept = TWO_SUMS.draw(lambda matrix: matrix.sum(axis=0, keepdims=True)[None])
     assert "yours, of shape (1, 1, 3); wanted (1, 3)" in repr(batch_kept)
-
-
-@pytest.mark.parametrize("guess", [(1, 228, 800), "1,228,800", True])
-def test_predict_does_not_give_the_value_away_for_what_is_no_number(guess):
-    reply = predict(guess, 1_228_800, "MACs")
-    assert reply.outcome == "not yet"
-    assert "1,228,800 MACs" not in reply.message
-    assert "Write it without commas and quotes" in reply.message
 
 
 def test_draw_shows_the_first_case_that_is_wrong():
@@ -194,8 +191,8 @@ def test_draw_shows_the_first_case_that_is_wrong():
 
 
 def test_a_short_list_is_shown_and_a_long_one_or_an_array_by_its_shape():
-    assert shown([1.5, 2.0]) == "[1.5, 2.0]"
-    assert shown([0] * 10) == str([0] * 10)
-    assert shown([0] * 11) == "an array of shape (11,)"
-    assert shown([[1, 2]]) == "an array of shape (1, 2)"
-    assert shown(np.zeros(3)) == "an array of shape (3,)"
+    assert format_answer([1.5, 2.0]) == "[1.5, 2.0]"
+    assert format_answer([0] * 10) == str([0] * 10)
+    assert format_answer([0] * 11) == "an array of shape (11,)"
+    assert format_answer([[1, 2]]) == "an array of shape (1, 2)"
+    assert format_answer(np.zeros(3)) == "an array of shape (3,)"

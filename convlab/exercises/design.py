@@ -1,4 +1,4 @@
-"""A design under a budget: a starter that is too dear, a check that measures a design, and a record of attempts.
+"""A design under a budget: a starter that is too dear, and a check that measures a design.
 
 The check builds a network itself, starts its layers from new weights, and trains it on splits of the digits that the
 attempts do not use. It shows no label of a held-out image to the network.
@@ -9,15 +9,11 @@ and a network that behaves otherwise in its training than in the one call in tra
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -29,16 +25,17 @@ from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
 
 from convlab.counting import cost_table
-from convlab.exercises.exercise import Exercise, Reply, at_line, shown
+from convlab.exercises.compare import format_answer
+from convlab.exercises.exercise import Question, Reply, at_line, is_empty
 from convlab.measuring.accuracy import Accuracy, half_interval
 from convlab.measuring.digits_training import CLASSES, INPUT_SHAPE, share_right, split_digits, train
-from convlab.spec import exact_int
+from convlab.model import ValuesNeeded
+from convlab.wording import listed, plural
 
-EPOCHS, ATTEMPT_SEEDS, CHECK_SEEDS = 8, range(3), range(100, 105)
-ATTEMPTS = Path("attempts.jsonl")  # beside the notebook
+EPOCHS, CHECK_SEEDS = 8, range(100, 105)
 CHANCE, KNOWS = 1 / CLASSES, 0.5  # an untrained network that is right so often has the answers from elsewhere
 WITHOUT_PRODUCTS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)  # may have parameters all the same
-LONGEST_NAME = 24  # that has room in the picture
+STATISTICS = {"running_mean", "running_var", "num_batches_tracked"}
 
 
 class Budget(NamedTuple):
@@ -80,11 +77,76 @@ def starter(width: int = 24) -> nn.Sequential:
     )
 
 
-# The check.
+class Design(Question):
+    """An exercise with a network as its answer. It never raises for a design.
+
+    Args:
+        budget: what the network has to reach, and what it may cost.
+        hints: from gentle to the answer.
+        seeds: of the runs, two at least.
+        epochs: how long each run trains.
+
+    >>> Design(BUDGET, hints=[], seeds=[0, 1])(starter).outcome  # over the budget, so it is not trained
+    'wrong'
+    """
+
+    def __init__(self, budget: Budget, hints: list[str], seeds: Iterable[int] = CHECK_SEEDS, epochs: int = EPOCHS):
+        super().__init__(hints)
+        self.budget, self.seeds, self.epochs = budget, tuple(seeds), epochs
+
+    def __call__(self, build: Callable) -> Reply:
+        """Measure a design and reply: not yet, wrong because …, or right with the margins.
+
+        Args:
+            build: a function without arguments that returns a new network each time: (n, 1, 8, 8) → (n, 10).
+        """
+        try:
+            found = measure(build, self.budget, self.seeds, self.epochs)
+        except Refused as refused:
+            return refused.reply
+        margin, half = found.mean - self.budget.accuracy, half_interval(found.accuracies)
+        side = "below" if margin < 0 else "above"
+        reply = (
+            f"{found.mean:.2%} of the held-out images, {100 * abs(margin):.2f} points {side} "
+            f"{self.budget.accuracy:.2%}: the mean of {plural(len(found.seeds), 'run')}, ± {100 * half:.2f} points "
+            "(95 % interval).\n"
+            f"{found.params:,} parameters, {self.budget.params - found.params:,} to spare. "
+            f"{found.macs:,} MACs, {self.budget.macs - found.macs:,} to spare."
+        )
+        if abs(margin) <= half:
+            reply = f"Too close to call: the 95 % interval holds the limit, and this mean is {side} it.\n{reply}"
+        return Reply("wrong" if margin < 0 else "right", reply)
 
 
-class _Refused(Exception):
-    """Why a design is not measured further."""
+class Refused(Exception):
+    """Why a design is not measured further, and the reply that says so."""
+
+    def __init__(self, message: str, outcome: str = "wrong"):
+        super().__init__(message)
+        self.reply = Reply(outcome, message)
+
+
+def measure(build: Callable, budget: Budget | None, seeds: Iterable[int], epochs: int) -> Accuracy:
+    """Return what the networks of a function cost and learn.
+
+    The order: the form of each network and its costs, without training; then, for each seed, one network with new
+    weights learns the seed's training images and is tested on those that the seed holds out.
+
+    Args:
+        budget: costs over it are refused; None measures at any cost.
+
+    Raises:
+        Refused: there is nothing to measure yet, or no design that counts.
+    """
+    seeds = tuple(seeds)
+    with torch.random.fork_rng([]):
+        networks, images = _networks(build, len(seeds)), split_digits(seeds[0]).images[:50]
+        (params, macs), *others = {_cost_untrained(network, images, budget) for network in networks}
+        if others:
+            raise Refused("Your function returns networks of different costs. Wanted the same one each time.")
+        runs = tqdm([*zip(networks, seeds)], delay=2, leave=False, file=sys.stdout, desc="training")
+        accuracies = tuple(_accuracy(network, seed, epochs, (params, macs)) for network, seed in runs)
+    return Accuracy("design", params, macs, seeds, accuracies, epochs, torch.__version__)
 
 
 @contextmanager
@@ -92,12 +154,103 @@ def _refusing(what, build=None):
     """Turn an error of the learner's code into a refusal that quotes it."""
     try:
         yield
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:
         reason = str(error).strip().rstrip(".") or "no message"
         tip = " Is nn.Flatten() missing before a linear layer?" * ("mat1 and mat2" in reason)
-        raise _Refused(f"{what} stopped with {type(error).__name__}: {reason}{at_line(build, error)}.{tip}") from error
+        raise Refused(f"{what} stopped with {type(error).__name__}: {reason}{at_line(build, error)}.{tip}") from error
+
+
+def _networks(build, count):
+    """Return new networks of a function; refuse what is no function, or returns something else."""
+    if is_empty(build):
+        raise Refused("Give a function that builds your network, and run the cell again.", "not yet")
+    if isinstance(build, nn.Module) or not callable(build):
+        kind = type(build).__name__
+        raise Refused(f"You gave something of type {kind}. Wanted a function that builds a network: its name.")
+    torch.manual_seed(0)  # no seed of a split, in case that `build` looks
+    with _refusing("Your function", build):
+        try:
+            networks = [build() for _ in range(count)]
+        except NotImplementedError:
+            networks = [None]
+    for network in networks:
+        if is_empty(network):
+            text = "Your function returns None so far. Let it return a network; run the cell again."
+            raise Refused(text, "not yet")
+        if not isinstance(network, nn.Module):
+            given = f"{format_answer(network)}, a {type(network).__name__}"
+            raise Refused(f"Your function returns {given}. Wanted an nn.Module.")
+    parts = [id(part) for network in networks for part in {*network.modules(), *network.parameters()}]
+    if len(set(parts)) < len(parts):
+        raise Refused("Your function returns the same layers each time. Wanted new ones: make them inside it.")
+    return networks
+
+
+def _cost_untrained(network, images, budget):
+    """Return the parameters and MACs of a network before its training; refuse one of another form, or too dear."""
+    _start_anew(network)
+    for count in (1, 2, len(images)):
+        _outputs(network, images[:count], "")
+    cost = _cost(network, images)
+    if over := budget.over(*cost) if budget else []:
+        raise Refused(f"Over the budget, so it was not trained. {'. '.join(over)}.")
+    _outputs(network, images, " in training mode", training=True)
+    return cost
+
+
+def _accuracy(network, seed, epochs, cost):
+    """Train a network and return its accuracy; refuse one that knows before, looks at other images, or changes."""
+    split = split_digits(seed)
+    images, labels = split.held_out_images, split.held_out_labels
+    torch.manual_seed(seed)
+    _start_anew(network)
+    if (known := share_right(_outputs(network, images, ""), labels)) >= KNOWS:
+        raise Refused(
+            f"Before any training the network classifies {known:.1%} of the held-out images right, where guessing "
+            f"gives {CHANCE:.0%}. It has the answers from elsewhere. Wanted a network that learns in the check."
+        )
+    with _refusing(f"The training from seed {seed}"):
+        train(network, split.images, split.labels, epochs, seed)
+    out = _outputs(network, images, ", trained")
+    alone = torch.cat([_outputs(network, image[None], ", trained") for image in images[:3]])
+    if not torch.allclose(out[:3], alone, rtol=1e-3, atol=1e-3):
+        raise Refused("The outputs for an image depend on the other images given, or on chance.")
+    if _cost(network, images[:50]) != cost:
+        was = "{:,} parameters and {:,} MACs".format(*cost)
+        raise Refused(f"The network's costs are no longer {was} after training.")
+    return share_right(out, labels)
+
+
+def _torch_class(layer):
+    """Return the class of torch.nn that a layer has, or that a class of the learner's is derived from."""
+    return next(kind for kind in type(layer).__mro__ if getattr(nn, kind.__name__, None) is kind)
+
+
+def _start_anew(network):
+    """Give each layer new weights; refuse what cannot be started anew, or is brought along beside the parameters."""
+    for name, layer in network.named_modules():
+        named = f"{name or 'The network'} ({type(layer).__name__})"
+        own, buffers = [*layer.parameters(recurse=False)], dict(layer.named_buffers(recurse=False))
+        if isinstance(layer, LazyModuleMixin):
+            raise Refused(f"{named} does not know its channels yet. Wanted them as numbers: nn.Linear(64, 10).")
+        if extra := [*buffers.keys() - (STATISTICS if isinstance(layer, _NormBase) else set())]:
+            raise Refused(
+                f"{named} has the buffer {extra[0]!r} of shape {tuple(buffers[extra[0]].shape)}, which no budget "
+                "counts. Wanted none but those of normalisation."
+            )
+        numbers = [tensor.data for tensor in (*own, *buffers.values()) if tensor.is_floating_point()]
+        for tensor in numbers:
+            tensor.fill_(torch.nan)
+        reset = getattr(_torch_class(layer), "reset_parameters", None)  # not that of a class of the learner's
+        if reset and (own or buffers):
+            reset(layer)
+        if any(tensor.isnan().any() for tensor in numbers):
+            raise Refused(
+                f"{named} has parameters of its own that cannot be started anew. Wanted them in layers of torch.nn "
+                "with reset_parameters(), such as nn.Conv2d, nn.Linear and nn.BatchNorm2d."
+            )
 
 
 class _Sources(TorchDispatchMode):
@@ -112,7 +265,7 @@ class _Sources(TorchDispatchMode):
         for tensor in tree_leaves((args, kwargs)):
             is_several = isinstance(tensor, Tensor) and tensor.numel() > 1
             if is_several and tensor.untyped_storage().data_ptr() not in self.known:
-                raise _Refused(
+                raise Refused(
                     f"The network uses a tensor of shape {tuple(tensor.shape)} that is neither its input nor a "
                     "parameter. Is it a layer in a plain list? Use nn.ModuleList. Is it an order of channels? Use "
                     "nn.ChannelShuffle. Tables, stored images and stored weights are refused."
@@ -124,242 +277,41 @@ class _Sources(TorchDispatchMode):
         return out
 
 
-def _outputs(model, images, when, training=False):
+def _outputs(network, images, when, training=False):
     """Return the outputs for some images, if they have the right form and come from input and parameters alone."""
     with _refusing(f"The network{when}, given {len(images)} of the images,"), torch.set_grad_enabled(training):
-        with _Sources([images, *model.parameters(), *model.buffers()]):
-            out = model.train(training)(images)
-    if not isinstance(out, Tensor) or tuple(out.shape) != (len(images), CLASSES):
+        with _Sources([images, *network.parameters(), *network.buffers()]):
+            out = network.train(training)(images)
+    wanted = (len(images), CLASSES)
+    if not isinstance(out, Tensor) or tuple(out.shape) != wanted:
         got = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-        raise _Refused(f"For {len(images)} images the network returns {got}. Wanted shape {(len(images), CLASSES)}.")
+        raise Refused(f"For {plural(len(images), 'image')} the network returns {got}. Wanted shape {wanted}.")
     if not out.isfinite().all():
-        raise _Refused(f"The network{when} returns numbers that are not finite (inf or nan).")
+        raise Refused(f"The network{when} returns numbers that are not finite (inf or nan).")
     return out
 
 
-def _networks(build, count):
-    """Return new networks, or None if there is no answer yet."""
-    with _refusing("Your function", build), torch.random.fork_rng([]):
-        torch.manual_seed(0)  # no seed of a split, in case that `build` looks
-        try:
-            models = [build() for _ in range(count)]
-        except NotImplementedError:
-            return None
-    for model in models:
-        if model is None or model is ...:
-            return None
-        if not isinstance(model, nn.Module):
-            raise _Refused(f"Your function returns {shown(model)}, a {type(model).__name__}. Wanted an nn.Module.")
-    parts = [id(part) for model in models for part in {*model.modules(), *model.parameters()}]
-    if len(set(parts)) < len(parts):
-        raise _Refused("Your function returns the same layers each time. Wanted new ones: make them inside it.")
-    return models
-
-
-def _start_anew(model):
-    """Give each layer new weights; refuse what cannot be started anew, or is brought along beside the parameters."""
-    for name, layer in model.named_modules():
-        named = f"{name or 'The network'} ({type(layer).__name__})"
-        torch_class = next(kind for kind in type(layer).__mro__ if kind.__module__.startswith("torch.nn.modules."))
-        reset = getattr(torch_class, "reset_parameters", None)  # not that of a class of the learner's
-        own, buffers = [*layer.parameters(recurse=False)], dict(layer.named_buffers(recurse=False))
-        if isinstance(layer, LazyModuleMixin):
-            raise _Refused(f"{named} does not know its channels yet. Wanted them as numbers: nn.Linear(64, 10).")
-        usual = {"running_mean", "running_var", "num_batches_tracked"} if isinstance(layer, _NormBase) else set()
-        if extra := [*buffers.keys() - usual]:
-            raise _Refused(
-                f"{named} has the buffer {extra[0]!r} of shape {tuple(buffers[extra[0]].shape)}, which no budget "
-                "counts. Wanted none but those of normalisation."
-            )
-        numbers = [tensor.data for tensor in (*own, *buffers.values()) if tensor.is_floating_point()]
-        for tensor in numbers:
-            tensor.fill_(torch.nan)
-        if reset and (own or buffers):
-            reset(layer)
-        if any(tensor.isnan().any() for tensor in numbers):
-            raise _Refused(
-                f"{named} has parameters of its own that cannot be started anew. Wanted them in layers of torch.nn "
-                "with reset_parameters(), such as nn.Conv2d, nn.Linear and nn.BatchNorm2d."
-            )
-
-
-def _cost(model, images):
+def _cost(network, images):
     """Return the parameters, and the MACs for one image; counted on a shape, and again on real images."""
-    model.eval()
-    layers = dict(model.named_modules())
+    network.eval()
+    layers = dict(network.named_modules())
     with warnings.catch_warnings(), _refusing("The network, counted by cost_table,"):
         warnings.simplefilter("ignore")  # what is not counted is refused below
         try:
-            tables = cost_table(model, INPUT_SHAPE), cost_table(model, images, real=True)
-        except RuntimeError as error:
-            if "looks at values" in str(error):
-                error = _Refused("Your forward looks at values of the image (assert, if, .item()). Leave that out.")
-            raise error
+            tables = cost_table(network, INPUT_SHAPE), cost_table(network, images, real=True)
+        except ValuesNeeded as error:
+            text = "Your forward looks at values of the image (assert, if, .item()). Leave that out."
+            raise Refused(text) from error
     for table in tables:
         if table.uncounted:
-            raise _Refused(f"cost_table cannot count {', '.join(table.uncounted)}. Wanted work that it counts.")
+            raise Refused(f"cost_table cannot count {listed(table.uncounted)}. Wanted work that it counts.")
         for row in table.rows:
             if row.params and not row.macs and not isinstance(layers.get(row.name), WITHOUT_PRODUCTS):
-                raise _Refused(
+                raise Refused(
                     f"{row.name} ({row.kind}) has {row.params:,} parameters and no counted MACs. Call the layer "
                     "itself in your forward, as in self.f(x), and do not use its weight; or leave it out."
                 )
     one, many = (table.total for table in tables)
     if many.macs != one.macs * len(images) or not one.macs:
-        raise _Refused(f"The network does {one.macs:,} MACs for one image, and {many.macs:,} for {len(images)} images.")
+        raise Refused(f"The network does {one.macs:,} MACs for one image, and {many.macs:,} for {len(images)} images.")
     return one.params, one.macs
-
-
-def _trained(models, budget, seeds, epochs):
-    """Train and test networks, one for each seed; refuse as early as possible."""
-    splits = [split_digits(seed) for seed in seeds]
-    images, accuracies = splits[0].held_out_images, []
-    for model in models:
-        _start_anew(model)
-        for count in (1, 2, 50):
-            _outputs(model, images[:count], "")
-        params, macs = _cost(model, images[:50])
-        if over := budget.over(params, macs) if budget else []:
-            raise _Refused(f"Over the budget, so it was not trained. {'. '.join(over)}.")
-        _outputs(model, splits[0].images[:50], " in training mode", training=True)
-    for model, split, seed in zip(tqdm(models, delay=2, leave=False, file=sys.stdout, desc="training"), splits, seeds):
-        torch.manual_seed(seed)
-        _start_anew(model)
-        images, labels = split.held_out_images, split.held_out_labels
-        if (known := share_right(_outputs(model, images, ""), labels)) >= KNOWS:
-            raise _Refused(
-                f"Before any training the network classifies {known:.1%} of the held-out images right, where guessing "
-                f"gives {CHANCE:.0%}. It has the answers from elsewhere. Wanted a network that learns in the check."
-            )
-        with _refusing(f"The training from seed {seed}"):
-            train(model, split.images, split.labels, epochs, seed)
-        out = _outputs(model, images, ", trained")
-        alone = torch.cat([_outputs(model, image[None], ", trained") for image in images[:3]])
-        if not torch.allclose(out[:3], alone, rtol=1e-3, atol=1e-3):
-            raise _Refused("The outputs for an image depend on the other images given, or on chance.")
-        if _cost(model, images[:50]) != (params, macs):
-            raise _Refused(f"The network's costs are no longer {params:,} parameters and {macs:,} MACs after training.")
-        accuracies.append(share_right(out, labels))
-    return Accuracy("design", params, macs, tuple(seeds), tuple(accuracies), epochs, torch.__version__)
-
-
-def _measured(build, budget, seeds, epochs) -> Accuracy | Reply:
-    """Return what the networks of a function learn, or a reply if there is nothing to measure."""
-    if build is None or build is ...:
-        return Reply("not yet", "Give a function that builds your network, and run the cell again.")
-    if isinstance(build, nn.Module) or not callable(build):
-        return Reply(
-            "wrong",
-            f"You gave something of type {type(build).__name__}. Wanted a function that builds a network: its name.",
-        )
-    try:
-        with torch.random.fork_rng([]):
-            if models := _networks(build, len(seeds)):
-                return _trained(models, budget, seeds, epochs)
-    except _Refused as refused:
-        return Reply("wrong", str(refused))
-    return Reply("not yet", "Your function returns None so far. Let it return a network; run the cell again.")
-
-
-def judge(build: Callable, budget: Budget = BUDGET, seeds: Iterable[int] = CHECK_SEEDS, epochs: int = EPOCHS) -> Reply:
-    """Measure a design and reply: not yet, wrong because …, or right with the margins. It never raises for a design.
-
-    The order: the form of the network and its costs, without training; then, for each seed, a network with new
-    weights learns the seed's training images and is tested on those that the seed holds out.
-
-    Args:
-        build: a function without arguments that returns a new network each time: (n, 1, 8, 8) → (n, 10).
-        seeds: two at least.
-
-    >>> judge(starter, seeds=[0, 1]).outcome
-    'wrong'
-    """
-    found = _measured(build, budget, tuple(seeds), epochs)
-    return found if isinstance(found, Reply) else _verdict(found, budget)
-
-
-def _verdict(trained, budget):
-    """Return the reply to a design that is within its budget."""
-    margin, half = trained.mean - budget.accuracy, half_interval(trained.accuracies)
-    side = "below" if margin < 0 else "above"
-    reply = f"{trained.mean:.2%} of the held-out images, {100 * abs(margin):.2f} points {side} {budget.accuracy:.2%}: "
-    reply += f"the mean of {len(trained.seeds)} runs, ± {100 * half:.2f} points (95 % interval)."
-    if abs(margin) <= half:
-        reply = f"Too close to call: the 95 % interval holds the limit, and this mean is {side} it.\n{reply}"
-    reply += f"\n{trained.params:,} parameters, {budget.params - trained.params:,} to spare."
-    reply += f" {trained.macs:,} MACs, {budget.macs - trained.macs:,} to spare."
-    return Reply("wrong" if margin < 0 else "right", reply)
-
-
-class Design:
-    """An exercise with a design as its answer: `check.design(build)`, and hints as an `Exercise` has them."""
-
-    def __init__(self, budget: Budget, hints: list[str]):
-        self.budget, self.hint = budget, Exercise(None, (), hints, "").hint
-
-    def __call__(self, build) -> Reply:
-        """Return the reply of `judge` under this budget."""
-        return judge(build, self.budget)
-
-
-# The attempts.
-
-
-def attempt(
-    name: str, build: Callable | None, path: str | Path = ATTEMPTS, seeds=ATTEMPT_SEEDS, epochs=EPOCHS
-) -> Reply:
-    """Measure a design on the seeds 0 to 2 as `judge` does, and add the result to a file, one line an attempt.
-
-    A design over the budget is measured and kept too. One that `judge` would refuse otherwise is not.
-
-    Args:
-        name: what the attempt is called in the picture: 24 letters at most.
-        build: as for `judge`. None, or a function that returns None, is no attempt, and nothing is written.
-    """
-    name = str(name)
-    if len(name) > LONGEST_NAME:
-        return Reply("wrong", f"{shown(name)} has {len(name)} letters. Wanted a name of {LONGEST_NAME} at most.")
-    found = _measured(build, None, tuple(seeds), epochs)
-    if isinstance(found, Reply):
-        return found
-    found = replace(found, label=name)
-    costs = f"{found.params:,} parameters, {found.macs:,} MACs"
-    reply = f"{found.label}: {found.mean:.2%} in {len(found.seeds)} runs, {costs}."
-    if over := BUDGET.over(found.params, found.macs):
-        reply += f" {'. '.join(over)}."
-    line = json.dumps({**asdict(found), "date": datetime.now(UTC).isoformat(timespec="seconds")})
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(f"\n{line}\n")  # in one write, on a line of its own even if the last one was cut off
-    except OSError as error:
-        reply += f"\nIt could not be kept in {path}: {error.strerror or error}."
-    return Reply("attempt", reply)
-
-
-def attempts(path: str | Path = ATTEMPTS) -> list[Accuracy]:
-    """Return all attempts in a file, the oldest first; an empty list if there is no file.
-
-    A line that cannot be read is left out with a warning that names it. The file is never changed.
-    """
-    if not Path(path).exists():
-        return []
-    found = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        if line.strip():
-            try:
-                found.append(_read(line))
-            except (ValueError, TypeError, KeyError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                warnings.warn(f"{path}, line {number} cannot be read and is left out: {reason}", stacklevel=2)
-    return found
-
-
-def _read(line):
-    """Return the attempt of a line, if its numbers can be those of one."""
-    row = json.loads(line)
-    params, macs, epochs = (exact_int(name, row[name], 0) for name in ("params", "macs", "epochs"))
-    seeds, accuracies = (tuple(row[name]) for name in ("seeds", "accuracies"))
-    if not all(0 <= share <= 1 for share in accuracies):
-        raise ValueError(f"accuracies={accuracies}; wanted shares from 0 to 1")
-    found = Accuracy(str(row["label"]), params, macs, seeds, accuracies, epochs, str(row["torch_version"]))
-    return replace(found, source="your attempts")

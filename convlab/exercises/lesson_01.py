@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil
 
-from convlab.exercises.common import SIZE_MISTAKES, integers, true_size
-from convlab.exercises.exercise import Exercise, Mistake
+from convlab import shape
+from convlab.exercises.common import integers
+from convlab.exercises.exercise import Exercise
 from convlab.reference import conv2d_im2col
+from convlab.spec import ConvSpec
+
+
+def true_size(size, kernel, stride, padding, dilation):
+    """Return the output size on one axis, by `shape.output_shape` on a one-row image."""
+    spec = ConvSpec(1, 1, (1, kernel), (1, stride), (0, padding), (1, dilation))
+    return shape.output_shape(spec, (1, 1, 1, size))[-1]
+
 
 output_size = Exercise(
     target=true_size,
@@ -19,7 +28,33 @@ output_size = Exercise(
         (31, 4, 5, 3, 3),
         (40, 4, 1, 0, 3),
     ],
-    mistakes=SIZE_MISTAKES,
+    mistakes={
+        "That is what comes out when the stride is ignored.": lambda n, k, s, p, d: true_size(n, k, 1, p, d),
+        "That is what comes out when the dilation is ignored.": lambda n, k, s, p, d: true_size(n, k, s, p, 1),
+        "That is what comes out when the padding is ignored.": lambda n, k, s, p, d: true_size(n, k, s, 0, d),
+        "That is what comes out when the padding is on one side only: "
+        "p zeros are added on both sides.": lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
+        "That is (W − F + 2P)//(S + 1), or (size − kernel + 2·padding)//(stride + 1): "
+        "the + 1 belongs outside.": lambda n, k, s, p, d: (n - k + 2 * p) // (s + 1),
+        "The + 1 is missing: the first position counts before the window has moved.": lambda n, k, s, p, d: (
+            true_size(n, k, s, p, d) - 1
+        ),
+        "That rounds up. A last step that does not fit whole is not taken: round down.": lambda n, k, s, p, d: (
+            ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1
+        ),
+        "That does not round. A step that does not fit whole is not taken: use //.": lambda n, k, s, p, d: (
+            (n + 2 * p - d * (k - 1) - 1) / s + 1
+        ),
+        "That takes the window as d·K wide. K taps have K − 1 gaps: it spans d·(K − 1) + 1.": lambda n, k, s, p, d: (
+            (n + 2 * p - d * k) // s + 1
+        ),
+        "The span is one short: K taps span d·(K − 1) + 1 cells.": lambda n, k, s, p, d: (
+            (n + 2 * p - d * (k - 1)) // s + 1
+        ),
+        "Brackets are missing: // binds before + and −, so only the last number was divided.": lambda n, k, s, p, d: (
+            n + 2 * p - d * (k - 1) - 1 // s + 1
+        ),
+    },
     hints=[
         "Pad first: how long is the row with its zeros? Then: how many cells does the window span, gaps included?",
         "The window can move by (padded row − span). It starts at 0 and takes steps of `stride` as long as they fit.",
@@ -42,45 +77,28 @@ conv2d = Exercise(
         (integers(2, 7, 10), integers(3, 2, 3, 3), 2),
         (integers(3, 9, 8), integers(4, 3, 2, 3), 3),
     ],
-    mistakes=[
-        Mistake("That is what comes out when the stride is ignored.", lambda x, w, s: true_conv2d(x, w, 1)),
-        Mistake(
-            "That steps by the stride where the result is written, and not where the input is read.",
-            lambda x, w, s: true_conv2d(x, w, 1)[tuple(map(slice, true_conv2d(x, w, s).shape))],
+    mistakes={
+        "That is what comes out when the stride is ignored.": lambda x, w, s: true_conv2d(x, w, 1),
+        "That steps by the stride where the result is written, and not where the input is read.": lambda x, w, s: (
+            true_conv2d(x, w, 1)[tuple(map(slice, true_conv2d(x, w, s).shape))]
         ),
-        Mistake(
-            "The output is one row and one column short: (size − kernel) // stride, + 1 for the first position.",
-            lambda x, w, s: true_conv2d(x, w, s)[:, :-1, :-1],
+        "The output is one row and one column short: (size − kernel) // stride, "
+        "+ 1 for the first position.": lambda x, w, s: true_conv2d(x, w, s)[:, :-1, :-1],
+        "That is the first channel alone. The products of all channels are summed.": lambda x, w, s: true_conv2d(
+            x[:1], w[:, :1], s
         ),
-        Mistake(
-            "That is the first channel alone. The products of all channels are summed.",
-            lambda x, w, s: true_conv2d(x[:1], w[:, :1], s),
+        "That is the first filter alone. Each filter gives one output channel.": lambda x, w, s: true_conv2d(
+            x, w[:1], s
         ),
-        Mistake(
-            "That is the first filter alone. Each filter gives one output channel.",
-            lambda x, w, s: true_conv2d(x, w[:1], s),
+        "The axis of images is still there, of length 1. Take [0] of it.": lambda x, w, s: true_conv2d(x, w, s)[None],
+        "That is the last channel alone: = puts a number in the place of the sum, += adds to it.": lambda x, w, s: (
+            true_conv2d(x[-1:], w[:, -1:], s)
         ),
-        Mistake(
-            "The axis of images is still there, of length 1. Take [0] of it.",
-            lambda x, w, s: true_conv2d(x, w, s)[None],
-        ),
-        Mistake(
-            "That is the last channel alone: = puts a number in the place of the sum, += adds to it.",
-            lambda x, w, s: true_conv2d(x[-1:], w[:, -1:], s),
-        ),
-        Mistake(
-            "That is the first filter alone, without the axis of filters.", lambda x, w, s: true_conv2d(x, w[:1], s)[0]
-        ),
-        Mistake("Height and width are swapped in your result.", lambda x, w, s: true_conv2d(x, w, s).swapaxes(1, 2)),
-        Mistake(
-            "That flips the kernel, as a convolution in mathematics does. In PyTorch the kernel is not flipped.",
-            lambda x, w, s: true_conv2d(x, w.flip(2, 3), s),
-        ),
-        Mistake(
-            "That is the mean of the products. A convolution is their sum.",
-            lambda x, w, s: true_conv2d(x, w, s) / prod(w.shape[1:]),
-        ),
-    ],
+        "That is the first filter alone, without the axis of filters.": lambda x, w, s: true_conv2d(x, w[:1], s)[0],
+        "Height and width are swapped in your result.": lambda x, w, s: true_conv2d(x, w, s).swapaxes(1, 2),
+        "That flips the kernel, as a convolution in mathematics does. "
+        "In PyTorch the kernel is not flipped.": lambda x, w, s: true_conv2d(x, w.flip(2, 3), s),
+    },
     hints=[
         "Loop over the filter m and the position i, j. The window is image[:, top:top + kh, left:left + kw].",
         "The window of output (i, j) starts in row i·stride and column j·stride. Height and width differ.",
@@ -92,15 +110,15 @@ conv2d = Exercise(
 
 missing_padding = Exercise(
     target=lambda: next(p for p in range(10) if true_size(224, 7, 2, p, 1) == 112),
-    mistakes=[
-        Mistake("Without padding the output is 109×109: (224 − 7)/2 rounded down, + 1.", lambda: 0),
-        Mistake("With 1 zero on each side the output is 110×110.", lambda: 1),
-        Mistake("With 2 zeros on each side the output is 111×111.", lambda: 2),
-        Mistake("A padding is a whole number, and the division rounds down: one cell is left over.", lambda: 2.5),
-        Mistake("With 4 zeros on each side the output is 113×113.", lambda: 4),
-        Mistake("That is both sides together. PyTorch's padding is the number of zeros on each side.", lambda: 6),
-        Mistake("That is the size of the kernel. With 7 zeros on each side the output is 116×116.", lambda: 7),
-    ],
+    mistakes={
+        "Without padding the output is 109×109: (224 − 7)/2 rounded down, + 1.": lambda: 0,
+        "With 1 zero on each side the output is 110×110.": lambda: 1,
+        "With 2 zeros on each side the output is 111×111.": lambda: 2,
+        "A padding is a whole number, and the division rounds down: one cell is left over.": lambda: 2.5,
+        "With 4 zeros on each side the output is 113×113.": lambda: 4,
+        "That is both sides together. PyTorch's padding is the number of zeros on each side.": lambda: 6,
+        "That is the size of the kernel. With 7 zeros on each side the output is 116×116.": lambda: 7,
+    },
     hints=[
         "Solve (224 + 2·p − 7)/2, rounded down, + 1 = 112 for p.",
         "The window has to move by 111 steps of 2, so by 222 or 223 cells. The row without padding gives 217.",

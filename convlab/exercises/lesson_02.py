@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from convlab import cost, shape
-from convlab.exercises.common import on_changed_layer, size_mistakes
-from convlab.exercises.exercise import Exercise, Mistake
+from convlab import cost
+from convlab.exercises.common import by_output, on_changed_layer, size_mistakes
+from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
 param_count = Exercise(
@@ -19,39 +19,25 @@ param_count = Exercise(
         (ConvSpec(4, 10, (3, 5), padding=1),),
         (ConvSpec.linear(12, 7),),
     ],
-    mistakes=[
-        Mistake(
-            "The bias is forgotten: a layer with bias has one more number for each filter.",
-            on_changed_layer(cost.param_count, bias=False),
+    mistakes={
+        "The bias is forgotten: a layer with bias has one more number for each filter.": on_changed_layer(
+            cost.param_count, bias=False
         ),
-        Mistake(
-            "The bias is counted for every layer. Look at spec.bias.", on_changed_layer(cost.param_count, bias=True)
+        "The bias is counted for every layer. Look at spec.bias.": on_changed_layer(cost.param_count, bias=True),
+        "There is one bias for the whole layer in your count. Each filter has its own.": lambda spec: (
+            prod(spec.weight_shape) + spec.bias
         ),
-        Mistake(
-            "There is one bias for the whole layer in your count. Each filter has its own.",
-            lambda spec: prod(spec.weight_shape) + spec.bias,
+        "There is a bias for each input channel in your count. There is one for each output channel.": lambda spec: (
+            prod(spec.weight_shape) + spec.bias * spec.in_channels
         ),
-        Mistake(
-            "There is a bias for each input channel in your count. There is one for each output channel.",
-            lambda spec: prod(spec.weight_shape) + spec.bias * spec.in_channels,
+        "The kernel's height is used for both sides. kernel_size is (height, width).": lambda spec: cost.param_count(
+            replace(spec, kernel_size=spec.kernel_size[0])
         ),
-        Mistake(
-            "The kernel's height is used for both sides. kernel_size is (height, width).",
-            lambda spec: cost.param_count(replace(spec, kernel_size=spec.kernel_size[0])),
+        "That is one filter. The layer has out_channels of them.": on_changed_layer(cost.param_count, out_channels=1),
+        "The input channels are missing: a filter is as deep as the image.": on_changed_layer(
+            cost.param_count, in_channels=1
         ),
-        Mistake(
-            "The kernel's width is used for both sides. kernel_size is (height, width).",
-            lambda spec: cost.param_count(replace(spec, kernel_size=spec.kernel_size[1])),
-        ),
-        Mistake(
-            "That is one filter. The layer has out_channels of them.",
-            lambda spec: cost.param_count(replace(spec, out_channels=1)),
-        ),
-        Mistake(
-            "The input channels are missing: a filter is as deep as the image.",
-            lambda spec: cost.param_count(replace(spec, in_channels=1)),
-        ),
-    ],
+    },
     hints=[
         "Count one filter first: it is a box of kernel height × kernel width × in_channels numbers.",
         "There are out_channels filters. With spec.bias, each has one number more.",
@@ -61,11 +47,6 @@ param_count = Exercise(
 )
 
 
-def flops_of(products, per_output):
-    """Return an exercise-shaped function: `per_output(n, bias)` FLOPs for each output number of n products."""
-    return lambda spec, input_shape: per_output(products(spec), spec.bias) * prod(shape.output_shape(spec, input_shape))
-
-
 flop_count = Exercise(
     target=cost.flop_count,
     cases=[
@@ -73,67 +54,35 @@ flop_count = Exercise(
         (ConvSpec(3, 6, 11, stride=4), (1, 3, 227, 227)),
         (ConvSpec(3, 6, 11, stride=4, bias=False), (1, 3, 227, 227)),
         (ConvSpec(5, 4, (3, 2), padding=1), (2, 5, 9, 14)),
-        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(3, 2)), (2, 6, 18, 27)),
+        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(2, 3)), (2, 6, 14, 25)),
     ],
-    mistakes=[
-        Mistake(
-            "Those are MACs. A FLOP is one multiplication or one addition, so count the additions too.", cost.mac_count
+    mistakes={
+        "Those are MACs. A FLOP is one multiplication or one addition, so count the additions too.": cost.mac_count,
+        "Those are the additions alone. FLOPs are multiplications plus additions.": cost.addition_count,
+        "That is 2n for each output number even without bias. There, n products need n − 1 additions.": by_output(
+            lambda n, spec: 2 * n
         ),
-        Mistake("Those are the additions alone. FLOPs are multiplications plus additions.", cost.addition_count),
-        Mistake(
-            "That is 2n for each output number even without bias. There, n products need n − 1 additions.",
-            flops_of(cost.products_per_output, lambda n, bias: 2 * n),
+        "The bias is forgotten: it is one addition for each output number.": on_changed_layer(
+            cost.flop_count, bias=False
         ),
-        Mistake(
-            "The bias is forgotten: it is one addition for each output number.",
-            flops_of(cost.products_per_output, lambda n, bias: 2 * n - 1),
+        "The bias is counted once for each filter. It is added to each output number.": lambda spec, x: (
+            cost.flop_count(replace(spec, bias=False), x) + spec.bias * spec.out_channels
         ),
-        Mistake(
-            "That is 2n + 1 for each output number. n products need n − 1 additions, and a bias makes that n.",
-            flops_of(cost.products_per_output, lambda n, bias: 2 * n + 1),
+        "That is 2n with no bias and 2n + 1 with one: the −1 is missing.": by_output(lambda n, spec: 2 * n + spec.bias),
+        "The input channels are missing: a filter is as deep as the image.": by_output(
+            lambda n, spec: 2 * n // spec.in_channels - 1 + spec.bias
         ),
-        Mistake(
-            "The input channels are missing: a filter is as deep as the image.",
-            flops_of(
-                lambda spec: cost.products_per_output(replace(spec, in_channels=1)), lambda n, bias: 2 * n - 1 + bias
-            ),
+        "That is one filter. Each of the out_channels filters gives its own output numbers.": on_changed_layer(
+            cost.flop_count, out_channels=1
         ),
-        Mistake(
-            "That is one filter. Each of the out_channels filters gives its own output numbers.",
-            lambda spec, x: cost.flop_count(replace(spec, out_channels=1), x),
+        "The kernel's height is used for both sides. kernel_size is (height, width).": by_output(
+            lambda n, spec: 2 * spec.in_channels * spec.kernel_size[0] ** 2 - 1 + spec.bias
         ),
-        Mistake(
-            "The kernel's height is used for both sides. kernel_size is (height, width).",
-            flops_of(lambda spec: spec.in_channels * spec.kernel_size[0] ** 2, lambda n, bias: 2 * n - 1 + bias),
+        "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.flop_count(
+            spec, (1, *x[1:])
         ),
-        Mistake(
-            "The bias is counted once for each filter. It is added to each output number.",
-            lambda spec, x: cost.flop_count(replace(spec, bias=False), x) + spec.bias * spec.out_channels,
-        ),
-        Mistake(
-            "The −1 is on the wrong side: 2n − 1 without bias, 2n with bias.",
-            flops_of(cost.products_per_output, lambda n, bias: 2 * n - bias),
-        ),
-        Mistake(
-            "That is 2n with no bias and 2n + 1 with one: the −1 is missing.",
-            flops_of(cost.products_per_output, lambda n, bias: 2 * n + bias),
-        ),
-        Mistake(
-            "That counts the positions of the input. The window stops only where the output has a number.",
-            lambda spec, x: (
-                (2 * cost.products_per_output(spec) - 1 + spec.bias) * x[0] * spec.out_channels * x[2] * x[3]
-            ),
-        ),
-        Mistake(
-            "That counts the positions of the input, and the batch is forgotten. Use output_shape.",
-            lambda spec, x: (2 * cost.products_per_output(spec) - 1 + spec.bias) * spec.out_channels * x[2] * x[3],
-        ),
-        Mistake(
-            "The batch is forgotten: the layer works on each of its N images.",
-            lambda spec, x: cost.flop_count(spec, (1, *x[1:])),
-        ),
-        *size_mistakes(cost.flop_count),
-    ],
+        **size_mistakes(cost.flop_count),
+    },
     hints=[
         "Take one output number: n products, where n = kernel height × kernel width × in_channels. How many additions?",
         "n − 1 additions without bias, n with bias. output_shape(spec, input_shape) gives the output numbers.",
@@ -144,20 +93,18 @@ flop_count = Exercise(
 
 linear_flops = Exercise(
     target=lambda: cost.flop_count(ConvSpec.linear(4096, 1000), (1, 4096, 1, 1)),
-    mistakes=[
-        Mistake("Those are MACs: one for each weight. FLOPs count the additions too.", lambda: 4096 * 1000),
-        Mistake(
-            "That is without bias. This layer has one, so each output takes one more addition.",
-            lambda: (2 * 4096 - 1) * 1000,
+    mistakes={
+        "Those are MACs: one for each weight. FLOPs count the additions too.": lambda: 4096 * 1000,
+        "That is without bias. This layer has one, so each output takes one more addition.": lambda: (
+            (2 * 4096 - 1) * 1000
         ),
-        Mistake("Those are the parameters, biases included.", lambda: 4097 * 1000),
-        Mistake(
-            "That is 2n + 1 for each output: the −1 is missing. n products need n − 1 additions.",
-            lambda: (2 * 4096 + 1) * 1000,
+        "Those are the parameters, biases included.": lambda: 4097 * 1000,
+        "That is 2n + 1 for each output: the −1 is missing. n products need n − 1 additions.": lambda: (
+            (2 * 4096 + 1) * 1000
         ),
-        Mistake("That is one of the 1,000 outputs.", lambda: 2 * 4096),
-        Mistake("That is twice the parameters. A bias is added, never multiplied.", lambda: 2 * 4097 * 1000),
-    ],
+        "That is one of the 1,000 outputs.": lambda: 2 * 4096,
+        "That is twice the parameters. A bias is added, never multiplied.": lambda: 2 * 4097 * 1000,
+    },
     hints=[
         "Each of the 1,000 outputs sums 4,096 products.",
         "4,096 multiplications, 4,095 additions for the sum, 1 addition for the bias.",

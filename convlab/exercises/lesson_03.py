@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 import torch
 
-from convlab import cost, shape
-from convlab.exercises.common import integers, on_changed_layer, size_mistakes
-from convlab.exercises.exercise import Exercise, Mistake
+from convlab import cost
+from convlab.exercises.common import by_output, integers, on_changed_layer, size_mistakes
+from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
 mac_count = Exercise(
@@ -20,52 +20,29 @@ mac_count = Exercise(
         (ConvSpec(3, 6, 11, stride=4, groups=3), (1, 3, 227, 227)),
         (ConvSpec(8, 6, 1, groups=2), (1, 8, 1, 1)),
         (ConvSpec(12, 20, (3, 2), padding=1, groups=4), (3, 12, 9, 14)),
-        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(3, 2), groups=2), (2, 6, 18, 27)),
+        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(2, 3), groups=2), (2, 6, 14, 25)),
     ],
-    mistakes=[
-        Mistake(
-            "That is what comes out when the groups are ignored: each filter sees C/g channels, not all C.",
-            on_changed_layer(cost.mac_count, groups=1),
+    mistakes={
+        "That is what comes out when the groups are ignored: each filter sees C/g channels, "
+        "not all C.": on_changed_layer(cost.mac_count, groups=1),
+        "The groups are applied twice. A filter sees C/g channels, "
+        "and there are still M filters in all.": lambda spec, x: cost.mac_count(spec, x) // spec.groups,
+        "That multiplies by the groups. Grouping takes connections away, so it divides.": lambda spec, x: (
+            cost.mac_count(replace(spec, groups=1), x) * spec.groups
         ),
-        Mistake(
-            "The groups are applied twice. A filter sees C/g channels, and there are still M filters in all.",
-            lambda spec, x: cost.mac_count(spec, x) // spec.groups,
+        "Those are FLOPs. One MAC is one multiplication with its accumulation.": cost.flop_count,
+        "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.mac_count(
+            spec, (1, *x[1:])
         ),
-        Mistake(
-            "That divides the channels by g². A filter sees C/g channels.",
-            lambda spec, x: (
-                spec.in_channels // spec.groups**2 * prod(spec.kernel_size) * prod(shape.output_shape(spec, x))
-            ),
+        "That multiplies all weights by all output numbers. A weight belongs to one output channel.": by_output(
+            lambda n, spec: n * spec.out_channels
         ),
-        Mistake(
-            "That multiplies by the groups. Grouping takes connections away, so it divides.",
-            lambda spec, x: cost.mac_count(replace(spec, groups=1), x) * spec.groups,
+        "The kernel's height is used for both sides. kernel_size is (height, width).": by_output(
+            lambda n, spec: spec.kernel_size[0] ** 2 * spec.in_channels // spec.groups
         ),
-        Mistake("Those are FLOPs. One MAC is one multiplication with its accumulation.", cost.flop_count),
-        Mistake(
-            "The batch is forgotten: the layer works on each of its N images.",
-            lambda spec, x: cost.mac_count(spec, (1, *x[1:])),
-        ),
-        Mistake(
-            "That counts the positions of the input. The window stops only where the output has a number.",
-            lambda spec, x: prod(spec.weight_shape) * x[0] * x[2] * x[3],
-        ),
-        Mistake(
-            "That multiplies all weights by all output numbers. A weight belongs to one output channel.",
-            lambda spec, x: prod(spec.weight_shape) * prod(shape.output_shape(spec, x)),
-        ),
-        Mistake(
-            "The kernel's height is used for both sides. kernel_size is (height, width).",
-            lambda spec, x: (
-                spec.kernel_size[0] ** 2 * spec.in_channels // spec.groups * prod(shape.output_shape(spec, x))
-            ),
-        ),
-        Mistake(
-            "Those are the weights. Each of them works at every output position.",
-            lambda spec, x: prod(spec.weight_shape),
-        ),
-        *size_mistakes(cost.mac_count),
-    ],
+        "Those are the weights. Each of them works at every output position.": lambda spec, x: prod(spec.weight_shape),
+        **size_mistakes(cost.mac_count),
+    },
     hints=[
         "One output number sums over the channels that its filter sees. How many are they, with g groups?",
         "C/g channels, so (C/g)·K·K products for each output number; spec.weight_shape holds the same three numbers.",
@@ -89,33 +66,26 @@ weight_mask = Exercise(
         (ConvSpec(3, 6, 3, groups=3),),
         (ConvSpec(6, 9, 3, groups=3),),
     ],
-    mistakes=[
-        Mistake(
-            "That is what comes out when the groups are ignored: every output sees every input.",
-            lambda spec: np.ones((spec.out_channels, spec.in_channels)),
+    mistakes={
+        "That is what comes out when the groups are ignored: every output sees every input.": lambda spec: np.ones(
+            (spec.out_channels, spec.in_channels)
         ),
-        Mistake(
-            "Rows and columns are swapped: rows are output channels, columns are input channels.",
-            lambda spec: true_mask(spec).T,
+        "Rows and columns are swapped: rows are output channels, columns are input channels.": lambda spec: (
+            true_mask(spec).T
         ),
-        Mistake(
-            "That deals the channels out in turn. Groups are neighbours: the first C/g inputs, then the next C/g.",
-            lambda spec: (
-                np.subtract.outer(np.arange(spec.out_channels), np.arange(spec.in_channels)) % spec.groups == 0
-            ),
+        "That deals the channels out in turn. Groups are neighbours: the first C/g inputs, "
+        "then the next C/g.": lambda spec: (
+            np.subtract.outer(np.arange(spec.out_channels), np.arange(spec.in_channels)) % spec.groups == 0
         ),
-        Mistake(
-            "That divides by g. A group has M/g outputs and C/g inputs: i // (M // g) is the group of output i.",
-            lambda spec: np.equal.outer(
-                np.arange(spec.out_channels) // spec.groups, np.arange(spec.in_channels) // spec.groups
-            ),
+        "That divides by g. A group has M/g outputs and C/g inputs: "
+        "i // (M // g) is the group of output i.": lambda spec: np.equal.outer(
+            np.arange(spec.out_channels) // spec.groups, np.arange(spec.in_channels) // spec.groups
         ),
-        Mistake("That is the opposite: True where a filter does not look.", lambda spec: ~true_mask(spec)),
-        Mistake(
-            "That is a diagonal. In a group, each output sees all C/g inputs.",
-            lambda spec: np.eye(spec.out_channels, spec.in_channels, dtype=bool),
+        "That is the opposite: True where a filter does not look.": lambda spec: ~true_mask(spec),
+        "That is a diagonal. In a group, each output sees all C/g inputs.": lambda spec: np.eye(
+            spec.out_channels, spec.in_channels, dtype=bool
         ),
-    ],
+    },
     hints=[
         "Which group does output channel i belong to, if each group has M/g outputs in a row? And input channel c?",
         "Output i is in group i // (M // g), input c in group c // (C // g).",
@@ -127,21 +97,16 @@ weight_mask = Exercise(
 channel_shuffle = Exercise(
     target=lambda x, groups: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
     cases=[(torch.arange(6.0).reshape(6, 1, 1), 2), (torch.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
-    mistakes=[
-        Mistake("Nothing has moved.", lambda x, groups: x),
-        Mistake(
-            "The two axes are cut the wrong way round: there are `groups` groups of C/g channels, not C/g of `groups`.",
-            lambda x, groups: x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
+    mistakes={
+        "Nothing has moved.": lambda x, groups: x,
+        "The two axes are cut the wrong way round: there are `groups` groups of C/g channels, "
+        "not C/g of `groups`.": lambda x, groups: x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
+        "That turns the order round. Take the first channel of each group, "
+        "then the second of each.": lambda x, groups: x.flip(0),
+        "That moves whole groups. The channels of each group have to end up in different groups.": lambda x, groups: (
+            x.roll(len(x) // groups, 0)
         ),
-        Mistake(
-            "That turns the order round. Take the first channel of each group, then the second of each.",
-            lambda x, groups: x.flip(0),
-        ),
-        Mistake(
-            "That moves whole groups. The channels of each group have to end up in different groups.",
-            lambda x, groups: x.roll(len(x) // groups, 0),
-        ),
-    ],
+    },
     hints=[
         "The new order takes the first channel of each group, then the second of each group, and so on.",
         "Give the channels two axes, (groups, C // groups). Which two axes have to change places?",

@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from math import prod
 
-from convlab.counting import chain_cost_table
-from convlab.exercises.exercise import Exercise, Mistake
+from convlab.counting import chain_cost_table, separable_layers
+from convlab.exercises.common import widest
+from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
 
 def separable_macs(filters, kernel_size, width=1.0, resolution=1.0):
     """Return the MACs of a separable layer from 32 channels on 28×28, with fewer channels on a smaller image."""
     channels, filters, side = (round(n) for n in (width * 32, width * filters, resolution * 28))
-    specs = ConvSpec.separable(channels, filters, kernel_size, padding="same")
-    return chain_cost_table(specs, (1, channels, side, side)).total.macs
+    layer = ConvSpec(channels, filters, kernel_size, padding="same")
+    return chain_cost_table(separable_layers(layer), (1, channels, side, side)).total.macs
 
 
 def true_remaining_share(filters, kernel_size, width, resolution):
@@ -30,57 +31,33 @@ def remaining(depthwise, pointwise):
 remaining_share = Exercise(
     target=true_remaining_share,
     cases=[(512, 3, 0.75, 5 / 7), (16, 5, 0.5, 6 / 7), (64, 3, 0.25, 1.0), (24, 7, 1.0, 4 / 7)],
-    mistakes=[
-        Mistake(
-            "That is the inverse, before over after. The share left of a layer is below 1.",
-            lambda *case: 1 / true_remaining_share(*case),
+    mistakes={
+        "That is the inverse, before over after. The share left of a layer is below 1.": lambda *case: (
+            1 / true_remaining_share(*case)
         ),
-        Mistake(
-            "That is width²·resolution²: only the pointwise step shrinks by width², the depthwise step by width.",
-            remaining(lambda a, r: a * a * r * r, lambda a, r: a * a * r * r),
+        "That is width²·resolution²: only the pointwise step shrinks by width², "
+        "the depthwise step by width.": remaining(lambda a, r: a * a * r * r, lambda a, r: a * a * r * r),
+        "That is width·resolution²: the pointwise step shrinks by width², "
+        "having fewer inputs and fewer filters.": remaining(lambda a, r: a * r * r, lambda a, r: a * r * r),
+        "The depthwise step keeps all its channels in your share. It has width·C of them.": remaining(
+            lambda a, r: r * r, lambda a, r: a * a * r * r
         ),
-        Mistake(
-            "That is width·resolution²: the pointwise step shrinks by width², having fewer inputs and fewer filters.",
-            remaining(lambda a, r: a * r * r, lambda a, r: a * r * r),
+        "The two steps are swapped: the depthwise one shrinks by width, the pointwise one by width².": remaining(
+            lambda a, r: a * a * r * r, lambda a, r: a * r * r
         ),
-        Mistake(
-            "The depthwise step keeps all its channels in your share. It has width·C of them.",
-            remaining(lambda a, r: r * r, lambda a, r: a * a * r * r),
+        "The width multiplier is ignored.": remaining(lambda a, r: r * r, lambda a, r: r * r),
+        "The resolution multiplier is ignored. That is the share of the weights.": remaining(
+            lambda a, r: a, lambda a, r: a * a
         ),
-        Mistake(
-            "The two steps are swapped: the depthwise one shrinks by width, the pointwise one by width².",
-            remaining(lambda a, r: a * a * r * r, lambda a, r: a * r * r),
+        "The resolution is not squared in your share: the image shrinks on both sides.": remaining(
+            lambda a, r: a * r, lambda a, r: a * a * r
         ),
-        Mistake("The width multiplier is ignored.", remaining(lambda a, r: r * r, lambda a, r: r * r)),
-        Mistake(
-            "The resolution multiplier is ignored. That is the share of the weights.",
-            remaining(lambda a, r: a, lambda a, r: a * a),
+        "That compares two shares by the law of lesson 04. They are shares of the standard layer, which shrinks "
+        "too. Compare the separable layer's MACs, before and after.": lambda m, k, a, r: (
+            r * r * (k * k + a * m) / (a * (k * k + m))
         ),
-        Mistake(
-            "The resolution is not squared in your share: the image shrinks on both sides.",
-            remaining(lambda a, r: a * r, lambda a, r: a * a * r),
-        ),
-        Mistake(
-            "The smaller image is in the depthwise step alone. The pointwise step works at the same positions.",
-            remaining(lambda a, r: a * r * r, lambda a, r: a * a),
-        ),
-        Mistake(
-            "The smaller image is in the pointwise step alone. The depthwise step works at the same positions.",
-            remaining(lambda a, r: a, lambda a, r: a * a * r * r),
-        ),
-        Mistake(
-            "That compares two shares by the law of lesson 04. They are shares of the standard layer, which shrinks "
-            "too. Compare the separable layer's MACs, before and after.",
-            lambda m, k, a, r: r * r * (k * k + a * m) / (a * (k * k + m)),
-        ),
-        Mistake(
-            "The kernel is a square: K² in place of K.",
-            lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
-        ),
-        Mistake(
-            "That leaves out the depthwise step after the shrinking.", lambda m, k, a, r: a * a * r * r * m / (k**2 + m)
-        ),
-    ],
+        "The kernel is a square: K² in place of K.": lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
+    },
     hints=[
         "Before: C·K² + C·M MACs at each position. After: a·C and a·M in place of C and M. How many positions?",
         "After: a·C·K² + a·C·a·M at each of resolution²·H·W positions. Divide; C, H and W cancel.",
@@ -90,80 +67,46 @@ remaining_share = Exercise(
 )
 
 
-def bottleneck_weights(channels, middle, groups, small_groups=1):
-    """Return the weights of a bottleneck: 1×1 down, 3×3 in groups, 1×1 up; `small_groups` are those of the 1×1s."""
-    down = ConvSpec(channels, middle, 1, groups=small_groups)
-    up = ConvSpec(middle, channels, 1, groups=small_groups)
-    return sum(prod(spec.weight_shape) for spec in (down, ConvSpec(middle, middle, 3, groups=groups), up))
-
-
-def widest(weights, step, budget):
-    """Return the largest multiple of `step` whose `weights(middle)` are within the budget."""
-    middle = step
-    while weights(middle + step) <= budget:
-        middle += step
-    return middle
-
-
-def true_widest_middle(channels, groups, budget):
-    """Return how many channels the middle of a bottleneck can have within a budget of weights."""
-    return widest(lambda middle: bottleneck_weights(channels, middle, groups), groups, budget)
+def bottleneck_weights(channels, middle, groups):
+    """Return the weights of a bottleneck: 1×1 down, 3×3 in groups, 1×1 up."""
+    specs = ConvSpec(channels, middle, 1), ConvSpec(middle, middle, 3, groups=groups), ConvSpec(middle, channels, 1)
+    return sum(prod(spec.weight_shape) for spec in specs)
 
 
 def by_weights(weights):
     """Return an exercise-shaped function, if a bottleneck has `weights(channels, middle, groups)` weights."""
-    return lambda channels, groups, budget: widest(lambda middle: weights(channels, middle, groups), groups, budget)
+    return lambda channels, groups, budget: widest(lambda middle: weights(channels, middle, groups), budget, groups)
 
+
+true_widest_middle = by_weights(bottleneck_weights)
 
 widest_middle = Exercise(
     target=true_widest_middle,
     cases=[(256, 1, 69_632), (256, 4, 70_144), (256, 32, 70_144), (512, 8, 300_000), (96, 6, 20_000)],
-    mistakes=[
-        Mistake(
-            "The groups are ignored: the 3×3 layer has 9·middle²/g weights.",
-            by_weights(lambda c, middle, g: bottleneck_weights(c, middle, 1)),
+    mistakes={
+        "The groups are ignored: the 3×3 layer has 9·middle²/g weights.": by_weights(
+            lambda c, middle, g: bottleneck_weights(c, middle, 1)
         ),
-        Mistake(
-            "The 1×1 layers are grouped too in your count. Only the 3×3 layer has groups.",
-            by_weights(lambda c, middle, g: 2 * c * middle / g + 9 * middle * middle / g),
+        "The 1×1 layers are grouped too in your count. Only the 3×3 layer has groups.": by_weights(
+            lambda c, middle, g: 2 * c * middle / g + 9 * middle * middle / g
         ),
-        Mistake(
-            "That counts one 1×1 layer. There are two: one down to the middle, one up again.",
-            by_weights(lambda c, middle, g: bottleneck_weights(c, middle, g) - c * middle),
+        "That counts one 1×1 layer. There are two: one down to the middle, one up again.": by_weights(
+            lambda c, middle, g: bottleneck_weights(c, middle, g) - c * middle
         ),
-        Mistake(
-            "A 3×3 kernel has 9 weights for each channel that it looks at, not 3.",
-            by_weights(lambda c, middle, g: 2 * c * middle + 3 * middle * middle // g),
+        "The 3×3 layer is divided by g twice: as many outputs as before, "
+        "each looking at middle/g channels.": by_weights(lambda c, middle, g: 2 * c * middle + 9 * (middle // g) ** 2),
+        "That leaves out the 3×3 layer.": by_weights(lambda c, middle, g: 2 * c * middle),
+        "That does not divide by g: take the largest multiple of g.": lambda c, g, budget: widest(
+            lambda middle: 2 * c * middle + 9 * middle * middle / g, budget
         ),
-        Mistake(
-            "That counts the 3×3 kernels as 1×1 kernels.",
-            by_weights(lambda c, middle, g: 2 * c * middle + middle * middle // g),
+        "That is one step too far: it is over the budget.": lambda c, g, budget: true_widest_middle(c, g, budget) + g,
+        "That stays below the budget. To meet it exactly is allowed.": lambda c, g, budget: true_widest_middle(
+            c, g, budget - 1
         ),
-        Mistake(
-            "The 3×3 layer is divided by g twice: as many outputs as before, each looking at middle/g channels.",
-            by_weights(lambda c, middle, g: 2 * c * middle + 9 * (middle // g) ** 2),
+        "That is the number of channels in one group. Wanted all of them together.": lambda c, g, budget: (
+            true_widest_middle(c, g, budget) // g
         ),
-        Mistake(
-            "That leaves out the 3×3 layer.",
-            by_weights(lambda c, middle, g: 2 * c * middle),
-        ),
-        Mistake(
-            "That does not divide by g: take the largest multiple of g.",
-            lambda c, g, budget: widest(lambda middle: 2 * c * middle + 9 * middle * middle / g, 1, budget),
-        ),
-        Mistake(
-            "That is one step too far: it is over the budget.",
-            lambda c, g, budget: true_widest_middle(c, g, budget) + g,
-        ),
-        Mistake(
-            "That stays below the budget. To meet it exactly is allowed.",
-            lambda c, g, budget: true_widest_middle(c, g, budget - 1),
-        ),
-        Mistake(
-            "That is the number of channels in one group. Wanted all of them together.",
-            lambda c, g, budget: true_widest_middle(c, g, budget) // g,
-        ),
-    ],
+    },
     hints=[
         "First write the weights of the block as a function of the middle: two 1×1 layers and a 3×3 layer in groups.",
         "2·channels·middle + 9·middle²/g. Start at middle = g, and add g as long as the next one fits.",
@@ -184,34 +127,25 @@ def vgg_without_fc(*linear_layers):
 
 slim_vgg = Exercise(
     target=lambda: vgg_without_fc((512, 1000)),
-    mistakes=[
-        Mistake("Those are the convolutions alone. The new linear layer has parameters too.", vgg_without_fc),
-        Mistake(
-            "The biases of the new linear layer are missing: one for each class.",
-            lambda: vgg_without_fc((512, 1000)) - 1000,
+    mistakes={
+        "Those are the convolutions alone. The new linear layer has parameters too.": vgg_without_fc,
+        "The biases of the new linear layer are missing: one for each class.": lambda: (
+            vgg_without_fc((512, 1000)) - 1000
         ),
-        Mistake("That is the new linear layer alone.", lambda: 513 * 1000),
-        Mistake(
-            "That is without the average: the new layer would see 512·7·7 numbers. The average leaves 512.",
-            lambda: vgg_without_fc((512 * 7 * 7, 1000)),
+        "That is the new linear layer alone.": lambda: 513 * 1000,
+        "That is without the average: the new layer would see 512·7·7 numbers. The average leaves 512.": lambda: (
+            vgg_without_fc((512 * 7 * 7, 1000))
         ),
-        Mistake(
-            "That keeps fc8 as it is, with 4,096 inputs. The new layer has 512.", lambda: vgg_without_fc((4096, 1000))
+        "That keeps fc8 as it is, with 4,096 inputs. The new layer has 512.": lambda: vgg_without_fc((4096, 1000)),
+        "That takes fc6 away and leaves the others. All three go.": lambda: vgg_without_fc((4096, 4096), (4096, 1000)),
+        "That averages, but keeps three linear layers. One takes their place.": lambda: vgg_without_fc(
+            (512, 4096), (4096, 4096), (4096, 1000)
         ),
-        Mistake(
-            "That takes fc6 away and leaves the others. All three go.",
-            lambda: vgg_without_fc((4096, 4096), (4096, 1000)),
+        "Those are the parameters that go.": lambda: 25_089 * 4096 + 4097 * 4096 + 4097 * 1000,
+        "That is the whole of VGG-16 with the new layer added. The three old ones go.": lambda: vgg_without_fc(
+            (25_088, 4096), (4096, 4096), (4096, 1000), (512, 1000)
         ),
-        Mistake(
-            "That averages, but keeps three linear layers. One takes their place.",
-            lambda: vgg_without_fc((512, 4096), (4096, 4096), (4096, 1000)),
-        ),
-        Mistake("Those are the parameters that go.", lambda: 25_089 * 4096 + 4097 * 4096 + 4097 * 1000),
-        Mistake(
-            "That is the whole of VGG-16 with the new layer added. The three old ones go.",
-            lambda: vgg_without_fc((25_088, 4096), (4096, 4096), (4096, 1000), (512, 1000)),
-        ),
-    ],
+    },
     hints=[
         "Start from the parameters of the convolutions alone: the table of VGG-16 by kind has them.",
         "An average over the 7×7 positions leaves 512 numbers and has no parameters. Then 512 inputs, 1,000 outputs.",

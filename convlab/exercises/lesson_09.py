@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import ceil, floor
 
 import numpy as np
 
 from convlab.counting import cost_table
-from convlab.exercises.exercise import Exercise, Mistake
+from convlab.exercises.common import widest
+from convlab.exercises.exercise import Exercise
 from convlab.measuring.accuracy import half_interval
 from convlab.measuring.digits_training import INPUT_SHAPE
 from convlab.networks.digits import small_network
@@ -36,68 +38,31 @@ def points(spread):
 standard_error = Exercise(
     target=true_standard_error,
     cases=PAIRS,
-    mistakes=[
-        Mistake(
-            "That is a share. In percentage points it is 100 times as much.",
-            lambda *case: true_standard_error(*case) / 100,
+    mistakes={
+        "That is a share. In percentage points it is 100 times as much.": lambda *case: (
+            true_standard_error(*case) / 100
         ),
-        Mistake(
-            "That is a share, and divided by n inside the standard deviation, as NumPy does by default. Wanted are "
-            "percentage points, and n − 1: ddof=1.",
-            points(lambda a, b, n: (a - b).std() / np.sqrt(n) / 100),
+        "That is half the 95 % interval: t times the standard error. Leave t out.": points(
+            lambda a, b, n: half_interval(a - b)
         ),
-        Mistake(
-            "That is the standard deviation as NumPy takes it by default. Divide by n − 1 in it, with ddof=1, and then "
-            "by √n.",
-            points(lambda a, b, n: (a - b).std()),
+        "That is the spread of one difference: the standard deviation. Divide it by √n.": points(
+            lambda a, b, n: (a - b).std(ddof=1)
         ),
-        Mistake(
-            "That is half the 95 % interval: t times the standard error. Leave t out.",
-            points(lambda a, b, n: half_interval(a - b)),
+        "That divides by n. The spread of a mean of n numbers is s/√n.": points(
+            lambda a, b, n: (a - b).std(ddof=1) / n
         ),
-        Mistake(
-            "That is the spread of one difference: the standard deviation. Divide it by √n.",
-            points(lambda a, b, n: (a - b).std(ddof=1)),
+        "That divides by n inside the standard deviation, as NumPy does by default. From a sample, divide by "
+        "n − 1: ddof=1.": points(lambda a, b, n: (a - b).std() / np.sqrt(n)),
+        "That divides by √(n − 1). The n − 1 belongs into s, and √n under it.": points(
+            lambda a, b, n: (a - b).std(ddof=1) / np.sqrt(n - 1)
         ),
-        Mistake(
-            "That divides by n. The spread of a mean of n numbers is s/√n.",
-            points(lambda a, b, n: (a - b).std(ddof=1) / n),
+        "That is not paired: it adds the spreads of the two networks. Subtract seed by seed first.": points(
+            lambda a, b, n: np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)
         ),
-        Mistake(
-            "That divides by n inside the standard deviation, as NumPy does by default. From a sample, divide by "
-            "n − 1: ddof=1.",
-            points(lambda a, b, n: (a - b).std() / np.sqrt(n)),
-        ),
-        Mistake(
-            "That divides by √(n − 1). The n − 1 belongs into s, and √n under it.",
-            points(lambda a, b, n: (a - b).std(ddof=1) / np.sqrt(n - 1)),
-        ),
-        Mistake(
-            "That is not paired: it adds the spreads of the two networks. Subtract seed by seed first.",
-            points(lambda a, b, n: np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)),
-        ),
-        Mistake(
-            "That subtracts the spreads. Subtract the accuracies seed by seed first, then take the spread.",
-            points(lambda a, b, n: (a.std(ddof=1) - b.std(ddof=1)) / np.sqrt(n)),
-        ),
-        Mistake(
-            "That is the standard error of the first network alone.",
-            points(lambda a, b, n: a.std(ddof=1) / np.sqrt(n)),
-        ),
-        Mistake(
-            "That is the variance. Take its square root.",
-            points(lambda a, b, n: (a - b).var(ddof=1) / n),
-        ),
-        Mistake("That is the mean difference itself.", points(lambda a, b, n: (a - b).mean())),
-        Mistake(
-            "The differences have signs. With their absolute values the spread gets another meaning.",
-            points(lambda a, b, n: abs(a - b).std(ddof=1) / np.sqrt(n)),
-        ),
-        Mistake(
-            "That is the difference of the two best runs.",
-            points(lambda a, b, n: a.max() - b.max()),
-        ),
-    ],
+        "That is the standard error of the first network alone.": points(lambda a, b, n: a.std(ddof=1) / np.sqrt(n)),
+        "That is the variance. Take its square root.": points(lambda a, b, n: (a - b).var(ddof=1) / n),
+        "That is the mean difference itself.": points(lambda a, b, n: (a - b).mean()),
+    },
     hints=[
         "First the differences, seed by seed, in percentage points. How far apart are they?",
         "s is the standard deviation of the differences, with n − 1 below it. The mean of n of them spreads by s/√n.",
@@ -107,18 +72,12 @@ standard_error = Exercise(
 )
 
 
-def widest_by(macs, within=lambda macs, budget: macs <= budget):
+def widest_by(macs):
     """Return an exercise-shaped function: the largest width whose `macs(width)` are within the budget."""
-
-    def widest(budget):
-        width = 1
-        while within(macs(width + 1), budget):
-            width += 1
-        return width
-
-    return widest
+    return lambda budget: widest(macs, budget)
 
 
+@cache
 def true_macs(width):
     """Return the MACs of the separable network of this width for one image."""
     return cost_table(small_network("separable", width), INPUT_SHAPE).total.macs
@@ -134,49 +93,30 @@ true_widest = widest_by(true_macs)
 widest_separable = Exercise(
     target=true_widest,
     cases=[(96_848,), (10_664,), (40_000,), (250_000,)],
-    mistakes=[
-        Mistake("That is one channel too many: it is over the budget.", lambda budget: true_widest(budget) + 1),
-        Mistake("That is one channel too few: one more still fits.", lambda budget: true_widest(budget) - 1),
-        Mistake(
-            "That stays below the budget. To meet it exactly is allowed.",
-            widest_by(by_positions(64, 16), lambda macs, budget: macs < budget),
+    mistakes={
+        "That is one channel too many: it is over the budget.": lambda budget: true_widest(budget) + 1,
+        "That stays below the budget. To meet it exactly is allowed.": lambda budget: widest(
+            by_positions(64, 16), budget - 1
         ),
-        Mistake(
-            "That is the width of the standard network. Here the blocks are separable.",
-            widest_by(by_positions(64, 16, 0, 9)),
+        "That is the width of the standard network. Here the blocks are separable.": widest_by(
+            by_positions(64, 16, 0, 9)
         ),
-        Mistake(
-            "Those are parameters within the budget. The budget is in MACs.",
-            widest_by(lambda width: 4 * width**2 + 65 * width + 10),
+        "Those are parameters within the budget. The budget is in MACs.": widest_by(
+            lambda width: 4 * width**2 + 65 * width + 10
         ),
-        Mistake("The depthwise steps are missing: 9·width MACs at each position.", widest_by(by_positions(64, 16, 0))),
-        Mistake(
-            "The pointwise steps are missing: width² MACs at each position.", widest_by(by_positions(64, 16, 9, 0))
+        "The depthwise steps are missing: 9·width MACs at each position.": widest_by(by_positions(64, 16, 0)),
+        "The pointwise steps are missing: width² MACs at each position.": widest_by(by_positions(64, 16, 9, 0)),
+        "The first layer is missing. It has 9·width MACs at each of 64 positions.": widest_by(
+            by_positions(64, 16, first=0)
         ),
-        Mistake(
-            "The first layer is missing. It has 9·width MACs at each of 64 positions.",
-            widest_by(by_positions(64, 16, first=0)),
+        "All blocks are on 64 positions in your count. Behind the pooling there are 16.": widest_by(
+            by_positions(64, 64)
         ),
-        Mistake(
-            "All blocks are on 64 positions in your count. Behind the pooling there are 16.",
-            widest_by(by_positions(64, 64)),
-        ),
-        Mistake(
-            "Behind the pooling there are 4·4 = 16 positions: both sides are halved.", widest_by(by_positions(64, 32))
-        ),
-        Mistake(
-            "That counts one block before the pooling and one behind it. There are two of each.",
-            widest_by(by_positions(32, 8)),
-        ),
-        Mistake(
-            "That scales the width as the MACs: width 8 has 26,448. Part of the MACs grows with the square of it.",
-            lambda budget: floor(8 * budget / 26_448),
-        ),
-        Mistake(
-            "That takes all MACs to grow with width². The first layer and the depthwise steps grow with width.",
-            lambda budget: floor(8 * (budget / 26_448) ** 0.5),
-        ),
-    ],
+        "That scales the width as the MACs: width 8 has 26,448. "
+        "Part of the MACs grows with the square of it.": lambda budget: floor(8 * budget / 26_448),
+        "That takes all MACs to grow with width². "
+        "The first layer and the depthwise steps grow with width.": lambda budget: floor(8 * (budget / 26_448) ** 0.5),
+    },
     hints=[
         "cost_table(small_network('separable', width), (1, 1, 8, 8)).total.macs counts one width. Try one after the "
         "other.",
@@ -191,16 +131,16 @@ widest_separable = Exercise(
 seeds_needed = Exercise(
     target=lambda spread, half_width: float(ceil((2 * spread / half_width) ** 2)),  # np.ceil's floats are right too
     cases=[(1.3, 0.3), (1.0, 0.25), (0.4, 0.07), (1.7, 0.4)],  # so many seeds that the real t is 2 or less
-    mistakes=[
-        Mistake("That rounds down: the interval is still too wide.", lambda s, d: floor((2 * s / d) ** 2)),
-        Mistake("That does not round. Seeds are whole: round up.", lambda s, d: (2 * s / d) ** 2),
-        Mistake("The root is gone: 2·spread/n in place of 2·spread/√n.", lambda s, d: ceil(2 * s / d)),
-        Mistake("The 2 is missing: half the width of the interval is 2·spread/√n.", lambda s, d: ceil((s / d) ** 2)),
-        Mistake("The 2 has to be squared too.", lambda s, d: ceil(2 * (s / d) ** 2)),
-        Mistake("That takes half_width as the whole width of the interval.", lambda s, d: ceil((4 * s / d) ** 2)),
-        Mistake("Spread and half_width have changed places.", lambda s, d: ceil((2 * d / s) ** 2)),
-        Mistake("That is one seed too many.", lambda s, d: ceil((2 * s / d) ** 2) + 1),
-    ],
+    mistakes={
+        "That rounds down: the interval is still too wide.": lambda s, d: floor((2 * s / d) ** 2),
+        "That does not round. Seeds are whole: round up.": lambda s, d: (2 * s / d) ** 2,
+        "The root is gone: 2·spread/n in place of 2·spread/√n.": lambda s, d: ceil(2 * s / d),
+        "The 2 is missing: half the width of the interval is 2·spread/√n.": lambda s, d: ceil((s / d) ** 2),
+        "The 2 has to be squared too.": lambda s, d: ceil(2 * (s / d) ** 2),
+        "That takes half_width as the whole width of the interval.": lambda s, d: ceil((4 * s / d) ** 2),
+        "Spread and half_width have changed places.": lambda s, d: ceil((2 * d / s) ** 2),
+        "That is one seed too many.": lambda s, d: ceil((2 * s / d) ** 2) + 1,
+    },
     hints=[
         "Solve 2·spread/√n = half_width for n.",
         "√n = 2·spread/half_width. Square it, and round up.",
