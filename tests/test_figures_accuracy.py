@@ -1,18 +1,16 @@
 """Accuracy is drawn over cost, live beside recorded, and the title compares only what may be compared."""
 
 from dataclasses import replace
-from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
-from matplotlib.transforms import Bbox
 from strategies import raises
-from test_draw_timing import figure_of, legend, points, title
+from test_canvas import shown, size, title, words
+from test_figures_timing import bars, check_labels, legend, points
 
+from convlab.figures import draw_accuracy, show
 from convlab.figures.scatter import MAX_POINTS
-from convlab.figures import describe_accuracy, draw_accuracy, show
 from convlab.measuring.accuracy import Accuracy
 
 RECORDED = "recorded, 2026-01-02, Some CPU, 6 cores"
@@ -29,30 +27,27 @@ WORSE = row("worse", 0.94, 0.951, 0.93, macs=27_000, params=818)
 BETTER = row("better", 0.981, 0.99, 0.97)
 UNCLEAR = row("unclear", 0.99, 0.96, 0.97)
 THEN = row("standard", 0.99, 0.985, 0.98, macs=96_848, params=2546, source=RECORDED)
+FITS = row("fits", 0.9, 0.9, macs=20_000, params=500)  # meets all three exactly
+ATTEMPTS = {
+    "fits": FITS,
+    "one MAC": replace(FITS, label="one MAC", macs=20_001),
+    "one parameter": replace(FITS, label="one parameter", params=501),
+    "too weak": replace(FITS, label="too weak", accuracies=(0.9, 0.8999)),
+}
 
 
-@pytest.mark.parametrize(("cost", "x"), [("MACs", (96.848, 27)), ("parameters", (2.546, 0.818))])
-def test_draw_accuracy_puts_each_network_at_its_cost_and_mean_accuracy(cost, x):
-    ax = draw_accuracy(([STANDARD, WORSE], None), cost=cost)
-    (placed, marker, filled), *others = points(ax).values()
-    np.testing.assert_allclose(placed, list(zip(x, (97, 94.0333333))))
-    assert (marker, filled, others) == ("o", True, [])
+def test_draw_accuracy_puts_each_network_at_its_macs_and_mean_accuracy():
+    ax = draw_accuracy(([STANDARD, WORSE], None))
+    np.testing.assert_allclose(points(ax)["live"][0], [(96.848, 97), (27, 94.0333333)])
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
-    assert ax.get_xlabel() == f"thousand {cost} for one image (log scale)"
+    assert ax.get_xlabel() == "thousand MACs for one image (log scale)"
     assert ax.get_ylabel() == "accuracy on held-out images, %"
 
 
-def test_the_bar_is_one_standard_deviation_up_and_down():
-    (container,) = draw_accuracy((row("net", 0.90, 0.94, 0.98), None)).containers  # spread 0.04
-    np.testing.assert_allclose(container.lines[2][0].get_segments()[0][:, 1], (90, 98))
-
-
-def test_one_seed_has_a_point_and_no_bar():
-    ax = draw_accuracy((row("net", 0.9), None))
-    assert points(ax)["live"][0] == [(10, 90)]
-    assert not any(len(path) for path in ax.containers[0].lines[2][0].get_segments())
-    assert title(ax) == "net: 90 % correct"
-    assert describe_accuracy((row("net", 0.9), None)) == "net: 90 % correct. net (live, 1 seed): 90 %, 10,000 MACs."
+def test_the_bar_is_one_standard_deviation_up_and_down_and_missing_for_one_seed():
+    (bar,) = bars(draw_accuracy((row("net", 0.90, 0.94, 0.98), None)))  # spread 0.04
+    np.testing.assert_allclose(bar[:, 1], (90, 98))
+    assert not bars(draw_accuracy((row("net", 0.9), None)))
 
 
 @pytest.mark.parametrize(
@@ -63,43 +58,31 @@ def test_one_seed_has_a_point_and_no_bar():
             [STANDARD, UNCLEAR, BETTER, WORSE],
             "Less accurate than standard: worse. More accurate than standard: better. No difference shown: unclear",
         ),
-        ([WORSE, STANDARD], "More accurate than worse: standard"),
-        ([STANDARD, WORSE, THEN], "Live: Less accurate than standard: worse"),
-        ([THEN, STANDARD, replace(WORSE, source=RECORDED)], "Recorded: Less accurate than standard: worse"),
+        ([STANDARD, WORSE, THEN], "Less accurate than standard: worse"),
         ([STANDARD, THEN], "standard: 97 % correct"),  # of two sources: not compared
         ([STANDARD, row("other seeds", 0.5, 0.4)], "standard: 97 % correct"),
         ([row("a", 0.9), row("b", 0.1)], "a: 90 % correct"),
-        ([STANDARD], "standard: 97 % correct"),
     ],
 )
 def test_the_title_says_what_differs_from_the_first_of_the_same_seeds_and_source(rows, wanted):
     assert title(draw_accuracy((rows, None))) == wanted
-    assert describe_accuracy((rows, None)).startswith(f"{wanted}. ")
+    assert draw_accuracy.describe((rows, None)).startswith(f"{wanted}. ")
 
 
-def test_the_alt_text_says_every_number_and_its_source():
-    assert describe_accuracy(([STANDARD, THEN], None), cost="parameters") == (
-        "standard: 97 % correct. standard (live, 3 seeds): 97 ± 1 %, 2,546 parameters; "
-        f"standard ({RECORDED}, 3 seeds): 98.5 ± 0.5 %, 2,546 parameters."
+def test_the_alt_text_says_every_number_its_source_and_the_budget():
+    assert draw_accuracy.describe(([STANDARD, row("one run", 0.9), THEN], BUDGET)) == (
+        "Within the budget, 1 of 3: one run. standard (live, 3 seeds): 97 ± 1 %, 96,848 MACs; "
+        f"one run (live, 1 seed): 90 %, 10,000 MACs; standard ({RECORDED}, 3 seeds): 98.5 ± 0.5 %, 96,848 MACs. "
+        "The budget: at least 90 %, at most 500 parameters and 20,000 MACs."
     )
 
 
 @pytest.mark.parametrize("rows", [[STANDARD, WORSE, THEN], [THEN, STANDARD, WORSE]])
 def test_live_and_recorded_differ_in_marker_filling_and_words(rows):
     ax = draw_accuracy((rows, None))
-    found = points(ax)
-    assert [(source, *look) for source, (_, *look) in found.items()] == [("live", "o", True), (RECORDED, "s", False)]
-    assert [len(found[source][0]) for source in ("live", RECORDED)] == [2, 1]
+    found = [(label, *look, len(places)) for label, (places, *look) in points(ax).items()]
+    assert found == [("live", "o", True, 2), (RECORDED, "s", False, 1)]
     assert legend(ax) == ["live", RECORDED]
-
-
-FITS = row("fits", 0.9, 0.9, macs=20_000, params=500)  # meets all three exactly
-ATTEMPTS = {
-    "fits": FITS,
-    "one MAC": replace(FITS, label="one MAC", macs=20_001),
-    "one parameter": replace(FITS, label="one parameter", params=501),
-    "too weak": replace(FITS, label="too weak", accuracies=(0.9, 0.8999)),
-}
 
 
 @pytest.mark.parametrize(
@@ -110,25 +93,26 @@ ATTEMPTS = {
         (["one MAC", "one parameter", "too weak"], "Within the budget, 0 of 3"),
     ],
 )
-@pytest.mark.parametrize("cost", ["MACs", "parameters"])
-def test_the_title_names_what_keeps_all_three_limits_of_the_budget_exactly_met_or_better(names, wanted, cost):
+def test_the_title_names_what_keeps_all_three_limits_of_the_budget_exactly_met_or_better(names, wanted):
     rows = [ATTEMPTS[name] for name in names]
-    assert title(draw_accuracy((rows, BUDGET), cost=cost)) == wanted
-    said = describe_accuracy((rows, BUDGET), cost=cost)
-    assert said.startswith(f"{wanted}. ")
-    assert said.endswith(" The budget: at least 90 %, at most 500 parameters and 20,000 MACs.")
+    assert title(draw_accuracy((rows, BUDGET))) == wanted
+    assert draw_accuracy.describe((rows, BUDGET)).startswith(f"{wanted}. ")
 
 
-@pytest.mark.parametrize(("cost", "most", "said"), [("MACs", 20, "20,000 MACs"), ("parameters", 0.5, "500 parameters")])
-def test_the_budget_is_a_dashed_field_from_its_accuracy_up_and_its_cost_down(cost, most, said):
+def test_a_point_in_the_shade_that_has_too_many_parameters_says_so():
+    labels = words(draw_accuracy((list(ATTEMPTS.values()), BUDGET)))
+    assert [label for label in labels if "over" in label] == ["one parameter (over: parameters)"]
+
+
+def test_the_budget_is_a_dashed_field_from_its_accuracy_up_and_its_macs_down():
     for budget in (BUDGET, SimpleNamespace(accuracy=0.6, params=500, macs=20_000)):
-        ax = draw_accuracy((STANDARD, budget), cost=cost)
+        ax = draw_accuracy((STANDARD, budget))
         (field,) = [patch for patch in ax.collections if patch.get_label().startswith("both kept")]
         corners = field.get_paths()[0].get_extents()
-        assert (corners.x1, corners.y0, corners.y1) == pytest.approx((most, 100 * budget.accuracy, 100))
-        assert field.get_label() == f"both kept: at least {100 * budget.accuracy:.3g} %, at most {said}"
+        assert (corners.x1, corners.y0, corners.y1) == pytest.approx((20, 100 * budget.accuracy, 100))
+        assert field.get_label() == f"both kept: at least {100 * budget.accuracy:.3g} %, at most 20,000 MACs"
         (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-        assert corners.x0 < left < most < right and bottom < 100 * budget.accuracy < 100 < top
+        assert corners.x0 < left < 20 < right and bottom < 100 * budget.accuracy < 100 < top
         assert field.get_linestyle()[0][1] is not None
 
 
@@ -147,24 +131,15 @@ def test_the_staircase_goes_through_what_no_other_beats():
     assert not any("the best" in text for text in legend(draw_accuracy((rows, None))))
 
 
-def test_the_legend_is_above_every_bar():
-    figure, renderer = figure_of(draw_accuracy, ([row("net", 1.0, 0.8), THEN], BUDGET))
-    ax = figure.axes[0]
-    bars = [path for container in ax.containers for path in container.lines[2][0].get_segments()]
-    highest = max(ax.transData.transform(path)[:, 1].max() for path in bars)
-    assert ax.get_legend().get_window_extent(renderer).y0 > highest
-
-
 def test_no_accuracy_above_100_percent_is_on_the_axis():
     ax = draw_accuracy(([row("net", 1.0, 0.9), STANDARD], None))
     assert ax.get_ylim()[1] > 100  # the bar goes there
     assert max(ax.get_yticks()) == 100
 
 
-@pytest.mark.parametrize("cost", ["MACs", "parameters"])
 @pytest.mark.parametrize("budget", [None, BUDGET])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_label_meets_another_or_a_point_or_a_bar_or_the_legend(seed, budget, cost):
+def test_no_label_of_a_chart_of_accuracy_hides_anything(seed, budget):
     random = np.random.default_rng(seed)
     rows = [
         row(
@@ -176,63 +151,26 @@ def test_no_label_meets_another_or_a_point_or_a_bar_or_the_legend(seed, budget, 
         )
         for n in range(MAX_POINTS)
     ]
-    figure, renderer = figure_of(draw_accuracy, (rows, budget), cost=cost)
-    ax = figure.axes[0]
-    boxes = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
-    boxes.append(ax.get_legend().get_window_extent(renderer))
-    assert len(boxes) == MAX_POINTS + 1
-    for a, b in combinations(boxes, 2):
-        assert min(a.x1, b.x1) - max(a.x0, b.x0) <= 1 or min(a.y1, b.y1) - max(a.y0, b.y0) <= 1
-    for placed, *_ in points(ax).values():
-        for x, y in ax.transData.transform(placed):
-            disc = Bbox.from_bounds(x - 4, y - 4, 8, 8)  # pixels
-            assert not disc.count_overlaps(boxes)
-    for container in ax.containers:
-        for path in filter(len, container.lines[2][0].get_segments()):
-            assert not Bbox(ax.transData.transform(path)).count_overlaps(boxes)
-    assert all(ax.bbox.x0 - 1 <= box.x0 and box.x1 <= ax.bbox.x1 + 1 for box in boxes)
+    check_labels(shown(draw_accuracy, (rows, budget))[1], MAX_POINTS)
+
+
+def test_six_long_names_in_the_title_do_not_make_the_picture_wider_than_the_page():
+    rows = [row(f"{n}" * 24, 0.9 + n / 100, macs=10_000 + 1000 * n) for n in range(6)]
+    assert size(show(draw_accuracy, (rows, BUDGET)))[0] <= 820
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "message"),
+    ("data", "error", "message"),
     [
-        (
-            lambda: draw_accuracy(STANDARD),
-            TypeError,
-            "wanted (rows, budget or None), such as (train_and_test(…), None)",
-        ),
-        (lambda: draw_accuracy([STANDARD]), ValueError, "has length 1; wanted (rows, budget or None)"),
-        (lambda: draw_accuracy(([], None)), TypeError, "[] is a list; wanted at least one Accuracy"),
-        (lambda: describe_accuracy((0.97, None)), TypeError, "0.97 is a float; wanted at least one Accuracy"),
-        (
-            lambda: draw_accuracy(([STANDARD] * 11, None)),
-            ValueError,
-            "networks=11 is too many to draw; wanted at most 10",
-        ),
-        (lambda: draw_accuracy((STANDARD, 7)), TypeError, "the budget 7 has no accuracy; wanted one with accuracy"),
-        (
-            lambda: draw_accuracy((STANDARD, None), cost="macs"),
-            ValueError,
-            "cost='macs'; wanted one of MACs, parameters",
-        ),
-        (
-            lambda: show(draw_accuracy, (STANDARD, None), (STANDARD, None)),
-            ValueError,
-            "a chart of accuracy needs the width of the page",
-        ),
+        (STANDARD, TypeError, "wanted (rows, budget or None), such as (train_and_test(…), None)"),
+        ([STANDARD], ValueError, "has length 1; wanted (rows, budget or None)"),
+        (([], None), TypeError, "[] is a list; wanted at least one Accuracy"),
+        ((0.97, None), TypeError, "0.97 is a float; wanted at least one Accuracy"),
+        (([STANDARD] * 11, None), ValueError, "networks=11 is too many to draw; wanted at most 10"),
+        ((row("none", 0.5, macs=0), None), ValueError, "'none' has 0 MACs, which has no place on a log scale"),
     ],
 )
-def test_a_chart_of_accuracy_says_what_is_wrong_and_what_was_wanted(call, error, message):
-    with raises(error, message):
-        call()
-
-
-def test_a_dictionary_and_a_single_row_are_drawn_too():
-    rows = [STANDARD, WORSE]
-    assert describe_accuracy(({row.label: row for row in rows}, None)) == describe_accuracy((rows, None))
-    assert describe_accuracy((STANDARD, None)) == describe_accuracy(([STANDARD], None))
-
-
-def test_a_filled_point_is_green_and_a_hollow_one_is_paper():
-    lines = [container.lines[0] for container in draw_accuracy(([STANDARD, THEN], None)).containers]
-    assert [to_hex(line.get_markerfacecolor(), keep_alpha=True) for line in lines] == ["#009e73ff", "#00000000"]
+def test_a_chart_of_accuracy_says_what_is_wrong_and_what_was_wanted(data, error, message):
+    for function in (draw_accuracy, draw_accuracy.describe):
+        with raises(error, message):
+            function(data)

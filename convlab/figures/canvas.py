@@ -27,6 +27,7 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from convlab.spec import exact_int
+from convlab.wording import minus
 
 INPUT, KERNEL, OUTPUT, PADDING, HIGHLIGHT = "#0072B2", "#E69F00", "#009E73", "#BBBBBB", "#D55E00"
 INK, PAPER, BLACK = "#222222", "#FFFFFF", "#000000"
@@ -121,7 +122,7 @@ def _fit(figure, columns):
     else:
         wide = max(np.ptp(ax.get_xlim()) for ax in axes)
         tall = [max(np.ptp(ax.get_ylim()) for ax in row) for row in rows]
-        unit = unit_inches(panel, wide, max(tall))
+        unit = min(UNIT_INCHES, TALL_INCHES / max(tall), (panel - 0.2) / wide)
         panel, heights = min(panel, max(unit * wide + 0.3, NARROW_INCHES)), [unit * units for units in tall]
         for row, units in zip(rows, tall):
             for ax in row:
@@ -154,11 +155,6 @@ def check_page_width(ax, what):
         raise ValueError(f"{what} needs the width of the page; wanted one in a row, as with columns=1")
 
 
-def unit_inches(panel, width, height) -> float:
-    """Return the size of a cell on a sheet of width × height units, in a panel so many inches wide."""
-    return min(UNIT_INCHES, TALL_INCHES / height, (panel - 0.2) / width)
-
-
 def tint(color, amount, toward=PAPER) -> str:
     """Return `color`, mixed with `toward`: 0 is the colour itself, 1 is `toward`."""
     return to_hex([(1 - amount) * a + amount * b for a, b in zip(to_rgb(color), to_rgb(toward))])
@@ -184,19 +180,11 @@ def write(ax, x, y, text, face=PAPER, **options):
         ax.text(x, y, text, **{**settings, **options})
 
 
-def cell(ax, x, y, face=PAPER, text="", corner="", **options):
-    """Draw a unit square with its top left corner at (x, y), its text clear of hatches and arrows.
-
-    With a note for the lower right corner, the text is larger and makes room for it.
-    """
+def cell(ax, x, y, face=PAPER, text="", **options):
+    """Draw a unit square with its top left corner at (x, y), its text clear of hatches and arrows."""
     settings = {"facecolor": face, "edgecolor": INK, "linewidth": 0.8}
     ax.add_patch(Rectangle((x, y), 1, 1, **{**settings, **options}))
-    halo = [withStroke(linewidth=2, foreground=face)]
-    if not corner:
-        write(ax, x + 0.5, y + 0.5, text, face, zorder=6, path_effects=halo)
-        return
-    write(ax, x + 0.07, y + 0.3, text, face, zorder=6, path_effects=halo, ha="left", size=11)
-    write(ax, x + 0.95, y + 0.76, corner, face, zorder=6, path_effects=halo, ha="right", size=9)
+    write(ax, x + 0.5, y + 0.5, text, face, zorder=6, path_effects=[withStroke(linewidth=2, foreground=face)])
 
 
 def number_cells(ax, x, y, rows, columns, names=()):
@@ -220,16 +208,6 @@ def arrow(ax, *points):
     """Draw an arrow through two or more (x, y), with its head at the last."""
     look = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "color": INK, "zorder": 5}
     ax.add_patch(FancyArrowPatch(path=Path(points), **look))
-
-
-def minus(number) -> str:
-    """Write a number with a minus as long as a plus, not a hyphen."""
-    return str(number).replace("-", "−")
-
-
-def percent(share: float) -> str:
-    """Write a share from 0 to 1 in percent, to three digits."""
-    return f"{100 * share:.3g} %"
 
 
 def entry(number, digits=3):

@@ -30,6 +30,7 @@ from convlab.figures.canvas import (
 )
 from convlab.shape import check_spec
 from convlab.spec import ConvSpec, Pair, check_groups, conv_kind, exact_int
+from convlab.wording import plural
 
 
 def kernel_pairs(spec: ConvSpec) -> list[Pair]:
@@ -52,7 +53,7 @@ def describe_wiring(spec: ConvSpec) -> str:
     each = check_spec(spec).in_channels // spec.groups
     return (
         f"From {spec.in_channels} to {spec.out_channels} channels, {_wiring_title(spec)}; "
-        f"each output channel reads {each} input channel{'s' * (each > 1)}."
+        f"each output channel reads {plural(each, 'input channel')}."
     )
 
 
@@ -109,24 +110,19 @@ def shuffle_order(channels: int, groups: int) -> list[int]:
 
 
 def _shuffle(data):
+    """Return the new order of the channels and the title."""
     check_pair(data, "(channels, groups), such as (8, 2)")
-    return data
-
-
-def _shuffle_title(data):
     channels, groups = data
     order, each = shuffle_order(channels, groups), channels // groups
     met = min(len({channel // each for channel in order[n : n + each]}) for n in range(0, channels, each))
-    return (
-        f"shuffle of {channels} channels, g = {groups}: each new group has channels from {met} of the {groups} old ones"
-    )
+    title = f"shuffle of {channels} channels, g = {groups}: each new group has channels from {met}"
+    return order, f"{title} of the {groups} old ones"
 
 
 def describe_shuffle(data) -> str:
     """Say the new order of the channels and how many old groups meet in each new one."""
-    order = ", ".join(map(str, shuffle_order(*_shuffle(data))))
-    title = _shuffle_title(data)
-    return f"{title[0].upper()}{title[1:]}. New order: {order}."
+    order, title = _shuffle(data)
+    return f"{title[0].upper()}{title[1:]}. New order: {', '.join(map(str, order))}."
 
 
 @drawing(describe_shuffle)
@@ -140,8 +136,8 @@ def draw_shuffle(data, ax: Axes | None = None) -> Axes:
         TypeError: no pair of integers.
         ValueError: groups that do not divide the channels, or more than 16 channels.
     """
-    channels, groups = _shuffle(data)
-    order, each, xs = shuffle_order(channels, groups), channels // groups, (1.6, 7.1)
+    (order, title), (channels, groups) = _shuffle(data), data
+    each, xs = channels // groups, (1.6, 7.1)
     check_limit("channels", channels, MAX_CHANNELS)
     for place, channel in enumerate(order):
         group = channel // each
@@ -156,5 +152,5 @@ def draw_shuffle(data, ax: Axes | None = None) -> Axes:
             ax.add_patch(Rectangle((x - 0.6, group * each + 0.04), 1.2, each - 0.08, **frame))
     write(ax, xs[0], channels + 0.2, "before", va="top")
     write(ax, xs[1], channels + 0.2, "after", va="top")
-    canvas(ax, xs[1] + 1.6, channels + 0.2, _shuffle_title(data))
+    canvas(ax, xs[1] + 1.6, channels + 0.2, title)
     return ax

@@ -1,10 +1,10 @@
-"""Figures of sizes and costs: feature maps as volumes, bars, and what a separable layer saves."""
+"""Figures of sizes and costs: feature maps as volumes, bars, a network's profile, and what a separable layer saves."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import pairwise
-from math import floor, isfinite, log2, log10
+from itertools import accumulate, pairwise
+from math import isfinite, log2
 from numbers import Real
 from textwrap import fill
 
@@ -24,17 +24,22 @@ from convlab.figures.canvas import (
     arrow,
     canvas,
     check_limit,
+    check_page_width,
     check_pair,
     drawing,
     given,
     panel_inches,
-    percent,
     tint,
     write,
 )
 from convlab.spec import ConvSpec, exact_int
+from convlab.table import CostTable
+from convlab.wording import format_number, percent, plural
 
+SCALES = ((1e9, "billion "), (1e6, "million "), (1, ""))  # of an axis of counts
+MAX_BARS = 8  # of a profile; more would be too narrow for their numbers
 FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
+SAVING_TITLE = "However many filters, a separable K×K layer saves less than a factor of K²"
 
 
 def _stages(chain):
@@ -52,7 +57,7 @@ def _stages(chain):
 
 def _volume_label(size):
     height, width, channels = size
-    return f"{height} × {width}, {channels:,} channel{'s' * (channels > 1)}"
+    return f"{height} × {width}, {plural(channels, 'channel')}"
 
 
 def describe_volumes(chain) -> str:
@@ -110,64 +115,52 @@ def _costs(costs):
     except (TypeError, ValueError):
         raise TypeError(f"{given(costs)}; wanted labels with their counts, such as {{'standard': 75}}") from None
     for label, count in costs.items():
-        if not isinstance(count, Real) or isinstance(count, bool):
-            raise TypeError(f"{label!r} costs {count!r}, a {type(count).__name__}; wanted a positive number")
-        if not (isfinite(count) and count > 0):
-            raise ValueError(f"{label!r} costs {count}; wanted a positive number")
+        if not isinstance(count, Real) or isinstance(count, bool) or not isfinite(count) or count <= 0:
+            raise ValueError(f"{label!r} costs {count!r}; wanted a positive number")
     if not costs:
         raise ValueError("no costs to draw; wanted at least one label with its count")
     return costs
 
 
-def _number(count):
-    return f"{int(count):,}" if count == int(count) else f"{count:,.3g}"
-
-
 def _cost_title(costs, unit):
     least, most = min(costs, key=costs.get), max(costs, key=costs.get)
     if costs[least] == costs[most]:
-        return f"{', '.join(map(str, costs))}: {_number(costs[most])} {unit}" + " each" * (len(costs) > 1)
+        each = " each" if len(costs) > 1 else ""
+        return f"{', '.join(map(str, costs))}: {format_number(costs[most], 3)} {unit}{each}"
     return f"{least}: {percent(costs[least] / costs[most])} of {most}"
 
 
-def describe_cost_bars(costs, unit: str = "MACs", log: bool = False) -> str:
+def describe_cost_bars(costs, unit: str = "MACs") -> str:
     """Say every count, and the smallest as a share of the largest."""
     costs = _costs(costs)
-    listed = "; ".join(f"{label} {_number(count)}" for label, count in costs.items())
-    return f"{_cost_title(costs, unit)}. Bars in {unit}{' (log scale)' * log}: {listed}."
+    bars = "; ".join(f"{label} {format_number(count, 3)}" for label, count in costs.items())
+    return f"{_cost_title(costs, unit)}. Bars in {unit}: {bars}."
 
 
 @drawing(describe_cost_bars)
-def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs", log: bool = False) -> Axes:
+def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs") -> Axes:
     """Draw one bar a cost, with its number and its share of the largest.
 
     Args:
         costs: label → count, or (label, count) pairs, in the order to draw.
         unit: what is counted, for the axis.
-        log: whether the axis is logarithmic; bars then start at a power of ten, not at 0.
 
     Raises:
-        TypeError: no labels with counts, or a count that is no real number; a bool is none.
-        ValueError: no cost, or one that is not positive and finite.
+        TypeError: no labels with counts.
+        ValueError: no cost, or one that is no positive, finite number; a bool is none.
     """
     costs = _costs(costs)
-    most, counts = max(costs.values()), list(costs.values())
-    scale, word = next(((n, w) for n, w in ((1e9, "billion "), (1e6, "million ")) if most >= n and not log), (1, ""))
+    most, counts, panel = max(costs.values()), list(costs.values()), panel_inches(ax)
+    scale, word = next((scale, word) for scale, word in SCALES if most >= scale or scale == 1)
     ax.barh(range(len(costs)), [n / scale for n in counts], color=tint(KERNEL, 0.25), edgecolor=INK, height=0.6)
     for y, count in enumerate(counts):
-        note = _number(count) + f"  ({percent(count / most)})" * (len(costs) > 1)
+        note = f"{format_number(count, 3)}  ({percent(count / most)})" if len(costs) > 1 else format_number(count, 3)
         ax.annotate(note, (count / scale, y), (5, 0), textcoords="offset points", va="center")
-    share = max(0.35, 1 - 1.7 / (panel_inches(ax) - 1))  # of the longest bar; its number takes 1.7 inches
-    if log:
-        ax.set_xscale("log")
-        start = 10.0 ** (floor(log10(min(counts))) - 1)
-        ax.set_xlim(start, start * (most / start) ** (1 / share))
-    else:
-        ax.xaxis.set_major_formatter("{x:,g}")
-        whole = scale == 1 and all(float(n).is_integer() for n in counts)  # no tick at half a MAC
-        ax.locator_params(axis="x", nbins=5 * min(1.0, panel_inches(ax) / PAGE_INCHES) + 1, integer=whole)
-        ax.set_xlim(0, most / scale / share)
-    ax.set(xlabel=f"{word}{unit}" + " (log scale)" * log, ylim=(len(costs) - 0.4, -0.6))
+    longest = max(0.35, 1 - 1.7 / (panel - 1))  # of the axis; the number at the bar takes 1.7 inches
+    ax.set(xlabel=word + unit, xlim=(0, most / scale / longest), ylim=(len(costs) - 0.4, -0.6))
+    ax.xaxis.set_major_formatter("{x:,g}")
+    whole = scale == 1 and all(float(n).is_integer() for n in counts)  # no tick at half a MAC
+    ax.locator_params(axis="x", nbins=5 * min(1.0, panel / PAGE_INCHES) + 1, integer=whole)
     ax.set_yticks(range(len(costs)), [fill(str(label), 24) for label in costs])
     ax.tick_params(axis="y", length=0)
     ax.set_box_aspect(0.08 + 0.085 * len(costs))
@@ -175,68 +168,119 @@ def draw_cost_bars(costs, ax: Axes | None = None, unit: str = "MACs", log: bool 
     return ax
 
 
-def _share(k, filters):
-    """Return separable over standard MACs of a K×K layer, which depends neither on the channels nor on the image."""
-    return float(separable_share(ConvSpec(3, filters, k), (1, 3, k, k)))
+def _row_shares(network):
+    """Return the network's name, and for each row (name, share of the MACs, share of the parameters)."""
+    wanted = "(name, CostTable), such as ('VGG-16', cost_table(vgg16(), (1, 3, 224, 224)))"
+    check_pair(network, wanted)
+    name, table = network
+    if not isinstance(table, CostTable):
+        raise TypeError(f"{given(table)}; wanted {wanted}")
+    total = table.total
+    if not (total.macs and total.params):
+        raise ValueError(f"{name} has {total.macs:,} MACs and {total.params:,} parameters; wanted some of both")
+    rows = [row for row in table.rows if row.macs or row.params]
+    return name, [(row.name, row.macs / total.macs, row.params / total.params) for row in rows]
 
 
-def _separable_title(saving):
-    if saving:
-        return "However many filters, a separable K×K layer saves less than a factor of K²"
-    return "However many filters, a separable K×K layer costs more than 1/K² of the standard one"
+def _share_label(share):
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def _profile_title(name, shares):
+    """Say both shares of the first rows together, up to the row after which the two differ most."""
+    names, *columns = zip(*shares)
+    macs, params = (list(accumulate(column)) for column in columns)
+    last = max(range(len(names)), key=lambda n: abs(macs[n] - params[n]))
+    rows = f"{names[0]} to {names[last]}" if last else names[0]
+    return f"{name}, {rows}: {percent(macs[last])} of the MACs, {percent(params[last])} of the parameters"
+
+
+def describe_cost_profile(network) -> str:
+    """Say where the two shares differ most, and the shares of each row."""
+    name, shares = _row_shares(network)
+    rows = "; ".join(f"{row} {_share_label(macs)} and {_share_label(params)}" for row, macs, params in shares)
+    return f"{_profile_title(name, shares)}. Share of the MACs and of the parameters: {rows}."
+
+
+@drawing(describe_cost_profile)
+def draw_cost_profile(network, ax: Axes | None = None) -> Axes:
+    """Draw each row of a table as a bar up, its share of the MACs, and a bar down, its share of the parameters.
+
+    Args:
+        network: (name, table), the rows in the order of the network, such as `cost_table(…).grouped(stage)`. Rows
+            with neither MACs nor parameters are left out.
+
+    Raises:
+        TypeError: no pair, or no CostTable in it.
+        ValueError: no MACs or no parameters at all, more than 8 rows to draw, or a panel narrower than the page.
+    """
+    name, shares = _row_shares(network)
+    check_limit("rows", len(shares), MAX_BARS)
+    check_page_width(ax, "a profile")
+    names, *columns = zip(*shares)
+    most = [100 * max(column) for column in columns]
+    room = 0.12 * sum(most)  # for the numbers at the ends of the bars
+    halves = ((1, "MACs", "bottom", OUTPUT, ""), (-1, "parameters", "top", KERNEL, "//"))
+    for column, high, (sign, what, side, color, hatch) in zip(columns, most, halves):
+        heights = [sign * 100 * share for share in column]
+        ax.bar(range(len(names)), heights, width=0.7, color=tint(color, 0.25), edgecolor=INK, hatch=hatch)
+        for at, share in zip(enumerate(heights), column):
+            ax.annotate(_share_label(share), at, (0, 3 * sign), textcoords="offset points", ha="center", va=side)
+        write(ax, -0.07, sign * (high + room) / 2, f"% of the\n{what}", rotation=90, transform=ax.get_yaxis_transform())
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(-most[1] - room, most[0] + room))
+    ax.yaxis.set_major_formatter(lambda value, position: f"{abs(value):g}")
+    ax.set_xticks(range(len(names)), [fill(row, 80 // len(names)) for row in names])
+    ax.tick_params(axis="x", length=0)
+    ax.set_box_aspect(0.42)
+    ax.set_title(_profile_title(name, shares), loc="left")
+    return ax
 
 
 def _kernel_sizes(kernel_sizes):
     """Return the kernel sizes as a list of integers."""
-    if not isinstance(kernel_sizes, Collection):
-        raise TypeError(f"kernel_sizes={given(kernel_sizes)}; wanted a list of integers, such as (3, 5)")
-    if not len(kernel_sizes):
-        raise ValueError(f"kernel_sizes={kernel_sizes!r} has no kernel size; wanted at least one, such as (3, 5)")
+    if not isinstance(kernel_sizes, Collection) or not kernel_sizes:
+        raise TypeError(f"{given(kernel_sizes)}; wanted at least one kernel size, such as (3, 5)")
     return [exact_int(f"kernel_sizes[{n}]", k, 1) for n, k in enumerate(kernel_sizes)]
 
 
-def describe_separable_share(kernel_sizes, saving: bool = False) -> str:
-    """Say where each kernel size arrives, and its limit."""
-    parts = []
-    for k in _kernel_sizes(kernel_sizes):
-        share = _share(k, FILTERS[-1])
-        reached = f"a factor of {1 / share:.3g}" if saving else percent(share)
-        limit = f"ceiling {k * k}" if saving else f"floor {percent(1 / k**2)}"
-        parts.append(f"{k}×{k} {reached} ({limit})")
-    return f"{_separable_title(saving)}. With {FILTERS[-1]:,} filters: {'; '.join(parts)}."
+def _saving(k, filters):
+    """Return standard over separable MACs of a K×K layer, which depends neither on the channels nor on the image."""
+    return float(1 / separable_share(ConvSpec(3, filters, k), (1, 3, k, k)))
 
 
-@drawing(describe_separable_share)
-def draw_separable_share(kernel_sizes, ax: Axes | None = None, saving: bool = False) -> Axes:
-    """Draw a separable layer's share of the standard layer's MACs over the number of filters, for each K.
+def describe_separable_saving(kernel_sizes) -> str:
+    """Say which factor each kernel size arrives at, and its ceiling."""
+    parts = [
+        f"{k}×{k} a factor of {_saving(k, FILTERS[-1]):.3g} (ceiling {k * k})" for k in _kernel_sizes(kernel_sizes)
+    ]
+    return f"{SAVING_TITLE}. With {FILTERS[-1]:,} filters: {'; '.join(parts)}."
+
+
+@drawing(describe_separable_saving)
+def draw_separable_saving(kernel_sizes, ax: Axes | None = None) -> Axes:
+    """Draw the standard layer's MACs over a separable layer's for each number of filters, and the ceiling K².
 
     Args:
         kernel_sizes: the K to draw, one line each.
-        saving: draw standard ÷ separable, with its ceiling K², not the share with its floor 1/K².
 
     Raises:
-        TypeError: no list, or a kernel size that is no integer.
-        ValueError: no kernel size, or one below 1.
+        TypeError: no kernel sizes, or one that is no integer.
+        ValueError: a kernel size below 1.
     """
     kernel_sizes = _kernel_sizes(kernel_sizes)
     for n, k in enumerate(kernel_sizes):
-        values = [_share(k, m) ** (-1 if saving else 1) for m in FILTERS]
-        limit = k**2 if saving else 1 / k**2
         color, dash = tint(KERNEL, 0.2 + 0.5 * n / len(kernel_sizes), INK), DASHES[n % len(DASHES)]
-        ax.plot(FILTERS, values, color=color, linestyle=dash, marker="osD^v"[n % 5], markersize=5, linewidth=1.8)
-        ax.plot((1, FILTERS[-1]), (limit, limit), color=tint(INK, 0.45), linewidth=0.8, zorder=1)
-        text = f"ceiling {k}² = {k * k}" if saving else f"floor 1/{k * k} = {percent(limit)}"
-        ax.annotate(f"{k}×{k}: {text}", (FILTERS[-1], limit), (10, 0), textcoords="offset points", va="center")
+        look = {"color": color, "linestyle": dash, "marker": "osD^v"[n % 5], "markersize": 5, "linewidth": 1.8}
+        ax.plot(FILTERS, [_saving(k, m) for m in FILTERS], **look)
+        ax.plot((1, FILTERS[-1]), (k * k, k * k), color=tint(INK, 0.45), linewidth=0.8, zorder=1)
+        ceiling = f"{k}×{k}: ceiling {k}² = {k * k}"
+        ax.annotate(ceiling, (FILTERS[-1], k * k), (10, 0), textcoords="offset points", va="center")
     ax.set_xscale("log", base=2)
     ax.set_xticks(FILTERS, [f"{m:,}" for m in FILTERS])
-    ax.set(xlabel="number of filters M", xlim=(0.9, 1.1 * FILTERS[-1]))
-    if saving:
-        ax.set(ylabel="standard ÷ separable MACs", ylim=(0, None))
-    else:
-        ax.set(yscale="log", ylabel="separable ÷ standard MACs")
-        ticks = [t for t in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if t > 0.6 / max(kernel_sizes) ** 2]
-        ax.set_yticks(ticks, [percent(t) for t in ticks])
-        ax.minorticks_off()
+    ax.set(
+        xlabel="number of filters M", xlim=(0.9, 1.1 * FILTERS[-1]), ylabel="standard ÷ separable MACs", ylim=(0, None)
+    )
     ax.set_box_aspect(0.5)
-    ax.set_title(_separable_title(saving), loc="left")
+    ax.set_title(SAVING_TITLE, loc="left")
     return ax

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from convlab.figures.canvas import DASHES, check_pair, drawing, percent
-from convlab.figures.scatter import checked, draw_points
+from convlab.figures.canvas import DASHES, check_pair, drawing
+from convlab.figures.scatter import Point, check_rows, draw_points
 from convlab.measuring.timing import LayerTiming, Peaks
+from convlab.wording import percent, plural
 
 NOISY = "Too noisy to read: time it again on a quieter machine"
 
@@ -31,29 +32,30 @@ def _said(title, rows, numbers, unclear):
     """Return the title, and for each row its numbers with all that tells it from the others."""
     parts = []
     for row, number, is_unclear in zip(rows, numbers, unclear):
-        threads = f"{row.timing.threads} thread{'s' * (row.timing.threads > 1)}"
-        parts.append(f"{row.timing.label} ({row.source}, {threads}{', too noisy' * is_unclear}): {number}")
+        noisy = ", too noisy" if is_unclear else ""
+        parts.append(f"{row.timing.label} ({row.source}, {plural(row.timing.threads, 'thread')}{noisy}): {number}")
     return f"{title}. {'; '.join(parts)}."
 
 
-def _chart(ax, rows, x, y, lines, unclear):
-    """Draw the points of the rows, and lines (function, dash, label)."""
-    labels = [row.timing.label + " (too noisy)" * is_unclear for row, is_unclear in zip(rows, unclear)]
-    draw_points(ax, "a chart of times", x, y, [row.source for row in rows], labels, lines)
+def _draw_timings(ax, rows, x, y, lines, unclear):
+    """Draw a point for each row, at its number of `x` and its (middle, low, high) of `y`."""
+    labels = [row.timing.label + (" (too noisy)" if is_unclear else "") for row, is_unclear in zip(rows, unclear)]
+    points = [Point(label, row.source, at, *place) for label, row, at, place in zip(labels, rows, x, y)]
+    draw_points(ax, "a chart of times", points, lines)
 
 
 def _roofs(data):
     """Return each roof with its words, the rows, the share of its own roof that each reaches, and the title."""
     check_pair(data, "(peaks, timings), such as (machine_peaks(), time_layers(…))")
-    peaks, rows, shares = checked(data[0], Peaks, "peaks", len(DASHES)), checked(data[1], LayerTiming, "timings"), []
-    roofs = {(peak.source, peak.threads): peak for peak in peaks}
+    peaks, rows = check_rows(data[0], Peaks, "peaks", len(DASHES)), check_rows(data[1], LayerTiming, "timings")
+    roofs, shares = {(peak.source, peak.threads): peak for peak in peaks}, []
     for row in rows:
         key = row.source, row.timing.threads
         if key not in roofs:
             raise ValueError(f"{row.timing.label!r} was timed {key[0]} with threads={key[1]}; wanted Peaks of that too")
         shares.append(row.macs_per_second / roofs[key].roof(row.macs_per_byte))
     words = [
-        f"roof, {source.partition(',')[0]}, {threads} thread{'s' * (threads > 1)}: "
+        f"roof, {source.partition(',')[0]}, {plural(threads, 'thread')}: "
         f"{billions(peak.macs_per_second)} billion MACs/s, {billions(peak.bytes_per_second)} billion bytes/s"
         for (source, threads), peak in roofs.items()
     ]
@@ -87,10 +89,10 @@ def draw_roofline(data, ax: Axes | None = None) -> Axes:
         ValueError: over 4 peaks or 10 timings, a timing without its peaks, or a panel narrower than the page.
     """
     roofs, rows, _, title = _roofs(data)
-    x = np.array([row.macs_per_byte for row in rows])
-    y = np.transpose([row.macs / np.quantile(row.timing.seconds, (0.5, 0.75, 0.25)) / 1e9 for row in rows])
+    x = [row.macs_per_byte for row in rows]
+    y = [row.macs / np.quantile(row.timing.seconds, (0.5, 0.75, 0.25)) / 1e9 for row in rows]
     lines = [(lambda x, peak=peak: peak.roof(x) / 1e9, dash, words) for (peak, words), dash in zip(roofs, DASHES)]
-    _chart(ax, rows, x, y, lines, [row.timing.is_noisy for row in rows])
+    _draw_timings(ax, rows, x, y, lines, [row.timing.is_noisy for row in rows])
     ax.set(xlabel="MACs per byte (log scale)", ylabel="billion MACs per second (log scale)")
     ax.set_title(title, loc="left")
     return ax
@@ -113,20 +115,15 @@ def _shares(rows):
 
 
 def _time_title(rows):
-    first, *others = sorted(_first_run(rows), key=lambda row: (row.macs, row.timing.median))
-    if not others:
-        return f"{first.timing.label}: {first.macs / 1e6:.3g} million MACs in {1000 * first.timing.median:.3g} ms"
-    few, many = first.timing, others[-1].timing
-    if first.macs == others[-1].macs:
-        _, low, high = many.ratio(few)
-        return f"At equal MACs, {many.label} takes {low:.3g} to {high:.3g} times as long as {few.label}"
-    share, (_, low, high) = first.macs / others[-1].macs, few.ratio(many)
+    run = sorted(_first_run(rows), key=lambda row: (row.macs, row.timing.median))
+    few, many = run[0].timing, run[-1].timing
+    share, (_, low, high) = run[0].macs / run[-1].macs, few.ratio(many)
     return f"{few.label}: {percent(share)} of the MACs of {many.label}, {100 * low:.3g} to {percent(high)} of its time"
 
 
 def describe_time_against_macs(rows) -> str:
     """Say each layer's share of the MACs and of the time, and compare the layers with the fewest and the most MACs."""
-    rows = checked(rows, LayerTiming, "timings")
+    rows = check_rows(rows, LayerTiming, "timings")
     shares, ratios, unclear = _shares(rows)
     numbers = [
         f"{percent(share)} of the MACs, {percent(ratio.median)} of the time" for share, ratio in zip(shares, ratios)
@@ -148,10 +145,10 @@ def draw_time_against_macs(rows, ax: Axes | None = None) -> Axes:
         TypeError: something that is no LayerTiming.
         ValueError: over 10 rows, or a panel narrower than the page.
     """
-    rows = checked(rows, LayerTiming, "timings")
+    rows = check_rows(rows, LayerTiming, "timings")
     shares, ratios, unclear = _shares(rows)
-    line = lambda x: x, DASHES[1], "time in proportion to MACs"
-    _chart(ax, rows, 100 * np.array(shares), 100 * np.transpose(ratios), [line], unclear)
+    line = (lambda share: share), DASHES[1], "time in proportion to MACs"
+    _draw_timings(ax, rows, 100 * np.array(shares), 100 * np.array(ratios), [line], unclear)
     ax.set(xlabel="MACs, % (log scale)", ylabel="time, % (log scale)")
     ax.set_title(_time_title(rows), loc="left")
     return ax
