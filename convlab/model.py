@@ -15,45 +15,46 @@ With real=True the model computes: everything is counted at the last two doors, 
 
 from __future__ import annotations
 
-import random
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from math import gcd, prod
-from numbers import Real
 from threading import RLock, get_ident
+from types import GeneratorType
+from weakref import ref
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from convlab.no_products import has_no_products
-from convlab.spec import conv_kind, exact_int
+from convlab.no_products import WEIGHTED_SUMS, has_no_products
+from convlab.running import Held, arguments, example, put_back_after
+from convlab.spec import conv_kind
 from convlab.table import CostTable, LayerCost
 
 NOTE = (
     "Counted: the products and sums of convolutions, linear layers and matrix products. "
-    "A layer with – under MACs does other work, which is not counted."
+    "A layer with – under MACs does other work, which is not counted; nor are element-wise functions and pooling."
 )
 NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
 ONE_AT_A_TIME = RLock()  # a count changes `nn.Module.__call__` for its time
 RUNNING = []  # the tallies of the counts of the thread that holds the lock: only the last, innermost one counts
-on_meta = partial(tree_map_only, Tensor, lambda tensor: tensor.detach().to("meta"))
+KINDS = {"standard", "grouped", "depthwise", "pointwise", "linear", "transposed", "matmul", "not called"}
 
 
 class _Tally:
     """The rows of one run, and the name of the layer that is running."""
 
     def __init__(self, modules: dict[str, nn.Module]):
-        self.modules, self.params, self.owner = {}, {}, {}
+        self.modules, self.params, self.owner, self.output_shape = {}, {}, {}, None
         for name, module in modules.items():
             layer = name
             if "parametrizations" in name:  # weight_norm and its like belong to their layer
@@ -65,6 +66,7 @@ class _Tally:
                     self.params[layer] = self.params.get(layer, 0) + param.numel()
         self.names = {id(module): name for name, module in self.modules.items()}
         self.running, self.rows, self.outputs, self.used_by, self.uncounted = [""], {}, {}, {}, {}
+        self.products = {}  # element-wise products, by their identity: a sum over one is a sum of products
 
     def has_row(self, name) -> bool:
         """Say whether a layer is listed even if none of its work is counted."""
@@ -85,11 +87,20 @@ class _Tally:
         outputs = prod(shape)
         self.count(kind, weight, shape, products * outputs, (2 * products - 1 + added) * outputs)
 
+    def use(self, *tensors):
+        """Note that the running layer uses these parameters, whoever owns them."""
+        for owner in filter(None, map(self.owner.get, map(id, tensors))):
+            self.used_by[owner] = self.running[-1]
+
+    def kind(self, name) -> str:
+        """Return the class of a layer, with its module where it is called like a kind of convolution."""
+        found = type(self.modules[name])
+        return f"{found.__module__}.{found.__name__}" if found.__name__ in KINDS else found.__name__
+
     def label(self, name=None) -> str:
         """Return a layer's name with its class; of the running layer if no name is given."""
         name = self.running[-1] if name is None else name
-        kind = type(self.modules[name]).__name__
-        return f"{name} ({kind})" if name else kind
+        return f"{name} ({self.kind(name)})" if name else self.kind(name)
 
     def table(self) -> CostTable:
         """Return the rows in the order of the run, then those of the parameters that no layer used."""
@@ -98,25 +109,38 @@ class _Tally:
             if inner != name and inner not in self.rows:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
-            tensors = [leaf for leaf in tree_leaves(self.outputs.get(name)) if isinstance(leaf, Tensor)]
-            out = tuple(tensors[0].shape) if tensors else None
+            out = _shape_of(self.outputs.get(name))
             if not counts:
-                counts = {type(self.modules[name]).__name__: (out, 0, 0)}
+                counts = {self.kind(name): (out, 0, 0)}
             for kind, (shape, macs, flops) in counts.items():
                 shape = out if out and len(counts) == 1 else shape  # as the layer returns it, not as it computes it
                 rows.append(LayerCost(name or root, kind, shape, params.pop(name, 0), macs, flops))
         rows += [LayerCost(name or root, "not called", None, count, 0, 0) for name, count in params.items()]
-        return CostTable(rows or [LayerCost(root, root, None, 0, 0, 0)], NOTE, tuple(self.uncounted))
+        rows = rows or [LayerCost(root, root, None, 0, 0, 0)]
+        return CostTable(rows, NOTE, tuple(self.uncounted), output_shape=self.output_shape)
 
 
-# What the function mode answers by itself. A handler returns None for a case that torch should judge.
+def _shape_of(output):
+    """Return the shape of the first tensor in what a layer returned, which may be kept as its shape; or None."""
+    if isinstance(output, torch.Size):
+        return tuple(output)
+    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    return tuple(tensors[0].shape) if tensors else None
+
+
+# What the function mode answers by itself, with torch's names of the arguments. A handler returns None for a case that
+# torch should judge, and answers only for tensors whose numbers lie side by side, as those of its answer do.
 
 
 def _is_plain(x, other=None):
-    """Say whether these are tensors of one floating-point type, which is then the type of the result."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
+    """Say whether these are tensors of one type of decimal numbers, which is then the type of the result."""
+    if not (isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) and x.is_contiguous()):
         return False
     return other is None or (isinstance(other, Tensor) and x.dtype is other.dtype)
+
+
+def _empty(shape, like):
+    return torch.empty(shape, dtype=like.dtype, device="meta")
 
 
 def _numbers(value, axes):
@@ -131,10 +155,10 @@ def _window_sizes(sizes, kernel, stride, padding, dilation):
     return [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation)]
 
 
-def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    (filters, depth, *kernel), lead = weight.shape, tuple(x.shape)
+def _convolution(tally, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    (filters, depth, *kernel), lead = weight.shape, tuple(input.shape)
     axes = len(kernel)
-    if not _is_plain(x, weight) or len(lead) - axes not in (1, 2) or padding == "valid":
+    if not _is_plain(input, weight) or len(lead) - axes not in (1, 2) or padding == "valid":
         return None
     out, channels, lead = lead[-axes:], lead[-axes - 1], lead[: -axes - 1]
     stride = _numbers(stride, axes)
@@ -146,61 +170,75 @@ def _convolution(tally, x, weight, bias=None, stride=1, padding=0, dilation=1, g
         return None
     shape = (*lead, filters, *out)
     tally.count_sums(conv_kind(channels, groups, kernel), weight, shape, depth * prod(kernel), bias is not None)
-    return torch.empty(shape, dtype=x.dtype, device="meta")
+    return _empty(shape, input)
 
 
-def _linear(tally, x, weight, bias=None):
-    if not _is_plain(x, weight) or weight.dim() != 2 or x.dim() < 1 or x.shape[-1] != weight.shape[1]:
+def _linear(tally, input, weight, bias=None):
+    if not _is_plain(input, weight) or weight.dim() != 2 or input.dim() < 1 or input.shape[-1] != weight.shape[1]:
         return None
-    shape = (*x.shape[:-1], weight.shape[0])
+    shape = (*input.shape[:-1], weight.shape[0])
     tally.count_sums("linear", weight, shape, weight.shape[1], bias is not None)
-    return torch.empty(shape, dtype=x.dtype, device="meta")
+    return _empty(shape, input)
 
 
-def _same(tally, x, *args, inplace=False, **kwargs):
-    return (x if inplace else x.detach()) if _is_plain(x) and x.is_meta else None
+def _same(tally, input, *args, inplace=False, **kwargs):
+    return (input if inplace else input.detach()) if _is_plain(input) and input.is_meta else None
 
 
-def _batch_norm(tally, x, mean=None, var=None, weight=None, *args, **kwargs):
-    channels = {v.shape[0] for v in (mean, weight) if v is not None}
-    return _same(tally, x) if x.dim() > 1 and channels <= {x.shape[1]} else None
+def _batch_norm(tally, input, running_mean=None, running_var=None, weight=None, *args, **kwargs):
+    tally.use(weight)
+    channels = {v.shape[0] for v in (running_mean, weight) if v is not None}
+    return _same(tally, input) if input.dim() > 1 and channels <= {input.shape[1]} else None
 
 
-def _layer_norm(tally, x, normalized_shape, *args, **kwargs):
-    return _same(tally, x) if x.shape[-len(normalized_shape) :] == tuple(normalized_shape) else None
+def _layer_norm(tally, input, normalized_shape, weight=None, *args, **kwargs):
+    tally.use(weight)
+    return _same(tally, input) if input.shape[-len(normalized_shape) :] == tuple(normalized_shape) else None
 
 
-def _add_in_place(tally, x, y):
-    return x if x.is_meta and _is_plain(x, y) and x.shape == y.shape else None
+def _add_in_place(tally, input, other, alpha=1):
+    return input if input.is_meta and _is_plain(input, other) and input.shape == other.shape else None
 
 
-def _broadcast(tally, x, y, *args, **kwargs):
-    if args or kwargs or not _is_plain(x, y) or not (x.is_meta or y.is_meta):
+def _broadcast(tally, input, other):
+    if not (_is_plain(input, other) and other.is_contiguous() and (input.is_meta or other.is_meta)):
         return None
-    shape = x.shape if x.shape == y.shape else np.broadcast_shapes(x.shape, y.shape)  # torch's takes an import of 0.3 s
-    return torch.empty(shape, dtype=x.dtype, device="meta")
+    same = input.shape == other.shape
+    return _empty(
+        input.shape if same else np.broadcast_shapes(input.shape, other.shape), input
+    )  # torch's imports 0.3 s
 
 
-def _pool(axes, tally, x, kernel_size, stride=None, padding=0, ceil_mode=False, *_, dilation=1, **options):
-    if ceil_mode or options.get("return_indices") or not _is_plain(x) or x.dim() - axes not in (1, 2):
+def _product(tally, input, other):
+    answer = _broadcast(tally, input, other)
+    if answer is not None:
+        tally.products[id(answer)] = ref(answer)
+    return answer
+
+
+def _pool(axes, tally, input, kernel_size, stride=None, padding=0, ceil_mode=False, *_, dilation=1, **options):
+    if ceil_mode or options.get("return_indices") or not _is_plain(input) or input.dim() - axes not in (1, 2):
         return None
     numbers = [_numbers(value, axes) for value in (kernel_size, stride or kernel_size, padding, dilation)]
-    out = _window_sizes(x.shape[-axes:], *numbers)
-    return torch.empty((*x.shape[:-axes], *out), dtype=x.dtype, device="meta") if min(out) > 0 else None
-
-
-def _adaptive_pool(axes, tally, x, output_size):
-    if not _is_plain(x) or x.dim() - axes not in (1, 2):
+    out = _window_sizes(input.shape[-axes:], *numbers)
+    if min(out) < 1 or any(2 * p > k for k, p in zip(numbers[0], numbers[2])):
         return None
-    out = [n or old for n, old in zip(_numbers(output_size, axes), x.shape[-axes:])]
-    return torch.empty((*x.shape[:-axes], *out), dtype=x.dtype, device="meta")
+    return _empty((*input.shape[:-axes], *out), input)
+
+
+def _adaptive_pool(axes, tally, input, output_size):
+    sizes = _numbers(output_size, axes)
+    if not _is_plain(input) or input.dim() - axes not in (1, 2) or len(sizes) != axes:
+        return None
+    return _empty((*input.shape[:-axes], *(n or old for n, old in zip(sizes, input.shape[-axes:]))), input)
 
 
 ANSWERS = {  # function → handler
     **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
     **dict.fromkeys((F.dropout, F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.gelu, F.hardswish), _same),
     **dict.fromkeys((F.hardsigmoid, torch.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _same),
-    **dict.fromkeys((Tensor.add, Tensor.mul, torch.add, torch.mul), _broadcast),
+    **dict.fromkeys((Tensor.add, torch.add), _broadcast),
+    **dict.fromkeys((Tensor.mul, torch.mul), _product),
     F.linear: _linear,
     F.batch_norm: _batch_norm,
     F.layer_norm: _layer_norm,
@@ -220,10 +258,10 @@ class _Functions(TorchFunctionMode):
         self.tally, self.operations, self.real = tally, operations, real
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        if self.tally is not RUNNING[-1]:
-            return function(*args, **(kwargs or {}))
         kwargs, handler = kwargs or {}, ANSWERS.get(function)
-        answer = handler(self.tally, *args, **kwargs) if handler else None
+        if self.tally is not RUNNING[-1]:
+            return function(*args, **kwargs)
+        answer = self._answer(handler, args, kwargs) if handler else None
         if self.real:
             self.operations.counts = answer is None
             try:
@@ -232,20 +270,28 @@ class _Functions(TorchFunctionMode):
                 self.operations.counts = True
         if answer is not None:
             return answer
-        name = getattr(function, "__name__", "")
-        if name in QUERIES:
+        if getattr(function, "__name__", "") in QUERIES:
             return function(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        for owner in filter(None, map(self.tally.owner.get, map(id, tensors))):
-            self.tally.used_by[owner] = self.tally.running[-1]
-        if any(tensor.is_meta for tensor in tensors):
-            args, kwargs = on_meta((args, kwargs))
-        elif (
-            (name.endswith("_") and name[0] != "_") or name.startswith(("__i", "__set")) or "out" in kwargs
-        ):  # on the model's own tensors: change a copy of them
-            args, kwargs = tree_map_only(Tensor, Tensor.clone, (args, kwargs))
-        with self.operations:
-            return function(*args, **kwargs)
+        self.tally.use(*tensors)
+        # Beside a tensor without numbers the others lose theirs too, unless the function is to change one of them.
+        name = getattr(function, "__name__", "")
+        if name == "__set__" and self.operations.is_kept(args[0]):  # x.data = y, on a tensor of the user's
+            return None
+        changes = (name.endswith("_") and name[:1] != "_") or name.startswith(("__i", "__set")) or "out" in kwargs
+        if not changes and any(map(self.operations.has_no_numbers, tensors)):
+            args, kwargs = self.operations.without_numbers((args, kwargs))
+        return function(*args, **kwargs)
+
+    def _answer(self, handler, args, kwargs):
+        """Return what a handler answers, or None if torch should judge: other arguments, or inside a torch.func."""
+        if torch._C._functorch.peek_interpreter_stack() is not None:  # shapes are those of one sample there
+            return None
+        with torch._C._DisableTorchDispatch():
+            try:
+                return handler(self.tally, *args, **kwargs)
+            except (TypeError, AttributeError):  # arguments that the handler does not know
+                return None
 
 
 # What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
@@ -253,63 +299,145 @@ LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "bad
 
 
 class _Operations(TorchDispatchMode):
-    """Counts the basic operations of torch; names those for which there is no formula."""
+    """Counts the basic operations of torch; names those for which there is no formula; keeps the user's tensors."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # else the first operation imports torch's compiler, for a second
 
-    def __init__(self, tally):
+    def __init__(self, tally, held, real):
         super().__init__()
-        self.tally, self.counts = tally, True  # counts: whether the function mode has not counted this one already
+        self.tally, self.held, self.real, self.kept, self.unknown = tally, held, real, None, {}
+        self.counts = True  # whether the function mode has not counted this one already
+
+    def is_kept(self, tensor) -> bool:
+        """Say whether a tensor is the user's: a parameter, a buffer, something given, or a view of one."""
+        if self.kept is None:  # made when it is first needed
+            self.kept = {_memory(tensor) for tensor, _ in self.held.tensors}
+        return _memory(tensor) in self.kept
+
+    def has_no_numbers(self, tensor) -> bool:
+        """Say whether a tensor is a shape alone, or was to be filled from one that is."""
+        return tensor.is_meta or (bool(self.unknown) and _memory(tensor) in self.unknown)
+
+    def without_numbers(self, arguments):
+        """Return the arguments with every tensor as a shape alone; those that are already stay the same object."""
+        with torch._C._DisableTorchDispatch():
+            return tree_map_only(Tensor, lambda tensor: tensor if tensor.is_meta else _meta(tensor), arguments)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
         if self.tally is not RUNNING[-1]:
-            return operation(*args, **(kwargs or {}))
-        kwargs, name = kwargs or {}, operation.overloadpacket.__name__.rstrip("_")
-        has_formula = name in LEFT_FACTOR or name in ("convolution", "_convolution", "linear")
-        if self.counts and not has_formula and operation._can_decompose():
+            return operation(*args, **kwargs)
+        name, namespace = operation.overloadpacket.__name__.rstrip("_"), operation.namespace
+        is_known = namespace == "aten" and (name in FORMULAS or name in WEIGHTED_SUMS)
+        if self.counts and not is_known and operation._can_decompose():
             with self:
                 return operation.decompose(*args, **kwargs)
-        out = operation(*args, **kwargs)
+        out = self._run(operation, args, kwargs)
         if not self.counts:
             return out
-        if name in LEFT_FACTOR:
-            at = LEFT_FACTOR[name]
-            products = args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
-            self.tally.count_sums("matmul", args[at + 1], out.shape, products, at == 1)
-        elif name == "linear":
-            _, weight, bias = (*args, None)[:3]
-            self.tally.count_sums("linear", weight, out.shape, weight.shape[1], bias is not None)
-        elif has_formula:
-            self._convolution(*args, out=out)
-        elif not self._is_free_of_products(operation, name, args):
+        if is_known and name in FORMULAS and not _is_sparse(args):
+            FORMULAS[name](self.tally, *args, out=out, **kwargs)
+        elif not self._is_free_of_products(operation, name, args, out):
             self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
         return out
 
-    @staticmethod
-    def _is_free_of_products(operation, name, args):
-        if name in ("_embedding_bag", "_embedding_bag_forward_only"):  # a sum of rows, or of rows times weights
-            return len(args) < 7 or args[6] is None
+    def _run(self, operation, args, kwargs):
+        """Run an operation, without numbers if one of its tensors has none, and never into a tensor of the user's."""
+        written = _written(operation)
+        if written:
+            args = tuple(self._copy_of_kept(arg) if n in written else arg for n, arg in enumerate(args))
+            kwargs = {key: self._copy_of_kept(arg) if key in written else arg for key, arg in kwargs.items()}
+        if self.real:
+            return operation(*args, **kwargs)
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if any(map(self.has_no_numbers, tensors)):
+            targets = [args[n] for n in written if isinstance(n, int) and n < len(args)]
+            targets += [kwargs[key] for key in written if key in kwargs]
+            filled = [leaf for leaf in tree_leaves(targets) if isinstance(leaf, Tensor) and not leaf.is_meta]
+            if filled:  # numbers that nobody knows now: whoever looks at them is told
+                self.unknown |= {_memory(tensor): tensor for tensor in filled}
+                return filled[0]
+            args, kwargs = self.without_numbers((args, kwargs))
+        return operation(*args, **kwargs)
+
+    def _copy_of_kept(self, value):
+        """Return a value with each of the user's own tensors copied: parameters, buffers, what is given."""
+        return tree_map_only(Tensor, lambda tensor: tensor.clone() if self.is_kept(tensor) else tensor, value)
+
+    def _is_free_of_products(self, operation, name, args, out):
+        if operation.namespace == "aten":
+            if name in WEIGHTED_SUMS:
+                return False
+            if name in ("_embedding_bag", "_embedding_bag_forward_only"):  # a sum of rows, or of rows times weights
+                return len(args) < 7 or args[6] is None
+            products = self.tally.products
+            if name == "mul" and isinstance(args[1], Tensor) and args[1].dim() and args[0].dim():
+                products[id(out)] = ref(out)
+            elif args and id(args[0]) in products and products[id(args[0])]() is args[0]:
+                if name in ("sum", "mean", "cumsum"):
+                    return False
+                if operation.is_view:
+                    products[id(out)] = ref(out)
         tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
         return bool(tagged) or operation.is_view or has_no_products(operation.namespace, name)
 
-    def _convolution(self, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
-        if not transposed:
-            kind, products = conv_kind(x.shape[1], groups, weight.shape[2:]), prod(weight.shape[1:])
-            self.tally.count_sums(kind, weight, out.shape, products, bias is not None)
-            return
-        # Transposed: each input number meets (M/g)·K·K weights, and its products land at i·s + u·d on each axis, for
-        # i < n and u < k. Of a product into a place the first is no addition, so places are taken from the additions.
-        # (i, u) and (i', u') land together if i − i' = t·d/gcd and u' − u = t·s/gcd, gcd = gcd(s, d). So a place is
-        # counted once by its pair with the smallest i: the pairs without a partner (i − d/gcd, u + s/gcd). Padding
-        # cuts the border off afterwards. Source: Dumoulin & Visin 2016, section 4; with dilation derived here.
-        macs = x.numel() * prod(weight.shape[1:])
-        places = x.shape[0] * weight.shape[1] * groups
-        for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
-            places *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
-        flops = 2 * macs - places + out.numel() * (bias is not None)
-        self.tally.count("transposed", weight, out.shape, macs, flops)
+
+def _meta(tensor):
+    return (
+        torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        if (tensor.layout is torch.strided and not tensor.is_quantized)
+        else torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+    )
+
+
+def _memory(tensor):
+    """Return what stands for the memory of a tensor, the same for all its views."""
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+
+
+def _is_sparse(args):
+    return any(isinstance(arg, Tensor) and arg.layout is not torch.strided for arg in args)
+
+
+@cache
+def _written(operation):
+    """Return the positions and the names of the arguments that an operation changes."""
+    written = [n for n, arg in enumerate(operation._schema.arguments) if arg.alias_info and arg.alias_info.is_write]
+    return {*written, *(operation._schema.arguments[n].name for n in written)}
+
+
+def _count_matmul(name, tally, *args, out, beta=1, **kwargs):
+    at = LEFT_FACTOR[name]
+    products = args[at].shape[-1] * (args[at].shape[0] if name == "addbmm" else 1)
+    tally.count_sums("matmul", args[at + 1], out.shape, products, at == 1 and beta != 0)
+
+
+def _count_linear(tally, x, weight, bias=None, *, out):
+    tally.count_sums("linear", weight, out.shape, weight.shape[-1], bias is not None)
+
+
+def _count_convolution(tally, x, weight, bias, stride, padding, dilation, transposed, extra, groups, *_, out):
+    if not transposed:
+        kind, products = conv_kind(x.shape[1], groups, weight.shape[2:]), prod(weight.shape[1:])
+        tally.count_sums(kind, weight, out.shape, products, bias is not None)
+        return
+    # Transposed: each input number meets (M/g)·K·K weights, and its products land at i·s + u·d on each axis, for
+    # i < n and u < k. Of a product into a place the first is no addition, so places are taken from the additions.
+    # (i, u) and (i', u') land together if i − i' = t·d/gcd and u' − u = t·s/gcd, gcd = gcd(s, d). So a place is
+    # counted once by its pair with the smallest i: the pairs without a partner (i − d/gcd, u + s/gcd). Padding
+    # cuts the border off afterwards. Source: Dumoulin & Visin 2016, section 4; with dilation derived here.
+    macs = x.numel() * prod(weight.shape[1:])
+    places = x.shape[0] * weight.shape[1] * groups
+    for n, k, s, d in zip(x.shape[2:], weight.shape[2:], stride, dilation):
+        places *= n * k - max(n - d // gcd(s, d), 0) * max(k - s // gcd(s, d), 0)
+    flops = 2 * macs - places + out.numel() * (bias is not None)
+    tally.count("transposed", weight, out.shape, macs, flops)
+
+
+FORMULAS = {name: partial(_count_matmul, name) for name in LEFT_FACTOR}
+FORMULAS |= {"linear": _count_linear, "convolution": _count_convolution, "_convolution": _count_convolution}
 
 
 # The run.
@@ -319,7 +447,7 @@ def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
     for name, module in modules.items():
         layer = f"{name or 'the model'} ({type(module).__name__})"
-        if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+        if any(isinstance(param, UninitializedTensorMixin) for param in module._parameters.values()):
             raise ValueError(f"{layer} does not know its channels yet; run one input through the model first")
         if "_orig_mod" in module._modules:
             raise ValueError(f"{layer} comes from torch.compile, which hides its work; count the model before that")
@@ -327,35 +455,9 @@ def _check_modules(modules, real):
             raise ValueError(f"{layer} is a ScriptModule, whose work shows only on real data; wanted real=True")
 
 
-@contextmanager
-def _untouched(modules):
-    """Restore, whatever happens, what the modules hold, and the random states."""
-    held = []
-    for module in modules:
-        own = module.__dict__
-        if type(module).__module__.startswith("torch.nn.modules."):  # these keep nothing else from a run
-            held += (own, own["_parameters"], own["_buffers"])
-        else:
-            held += [own, *(value for value in own.values() if isinstance(value, dict | list | set))]
-    saved = [value.copy() if value else () for value in held]
-    python_state, numpy_random = random.getstate(), sys.modules.get("numpy.random")  # an import takes longer than a run
-    numpy_state = numpy_random and numpy_random.get_state()
-    try:
-        with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
-            yield
-    finally:
-        for value, before in zip(held, saved):
-            if value or before:
-                value.clear()
-                value.extend(before) if isinstance(value, list) else value.update(before)
-        random.setstate(python_state)
-        if numpy_random:
-            numpy_random.set_state(numpy_state)
-
-
 def _conv_layer(tally, conv, x):
-    weight, bias = conv._parameters["weight"], conv._parameters["bias"]
-    if conv.padding_mode != "zeros" or not isinstance(weight, Tensor):
+    weight, bias = conv._parameters.get("weight"), conv._parameters.get("bias")
+    if conv.padding_mode != "zeros" or weight is None or "bias" not in conv._parameters:
         return None
     return _convolution(tally, x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
@@ -371,12 +473,23 @@ def _relu_layer(tally, relu, x):
 LAYERS = {nn.Conv2d: _conv_layer, nn.BatchNorm2d: _batch_norm_layer, nn.ReLU: _relu_layer, nn.ReLU6: _relu_layer}
 
 
+def _usual_kinds() -> set:
+    """Return the classes of `LAYERS` that nobody has changed, neither by another forward nor by a hook for all."""
+    if any(getattr(nn.modules.module, name) for name in ("_global_forward_hooks", "_global_forward_pre_hooks")):
+        return set()
+    methods = "forward", "_conv_forward"
+    own = {kind: [vars(kind)[name] for name in methods if name in vars(kind)] for kind in LAYERS}
+    return {kind for kind, found in own.items() if all(f.__module__.startswith("torch.nn.modules.") for f in found)}
+
+
 def _answer_layer(tally, module, args, kwargs):
     """Answer a common layer as a whole, quicker than function by function; None if torch should judge."""
-    is_usual = len(args) == 1 and not (kwargs or module._forward_hooks or module._forward_pre_hooks)
-    if not is_usual or not isinstance(args[0], Tensor):
+    own = module.__dict__
+    if kwargs or len(args) != 1 or "forward" in own or own["_forward_hooks"] or own["_forward_pre_hooks"]:
         return None
-    with torch._C.DisableTorchFunction():  # here even x.shape would be a torch function
+    if not isinstance(args[0], Tensor):
+        return None
+    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():  # here even x.shape would be a function
         return LAYERS[type(module)](tally, module, args[0])
 
 
@@ -387,20 +500,25 @@ def _layers_named(tally, real):
     Every thread sees the wrapper, and so does a count inside a forward: it passes on the calls that are theirs.
     """
     original, running, names, thread = nn.Module.__call__, tally.running, tally.names, get_ident()
-    listed = {name for name in tally.modules if tally.has_row(name)}
+    listed, usual = {name for name in tally.modules if tally.has_row(name)}, set() if real else _usual_kinds()
 
     def call(module, *args, **kwargs):
         if get_ident() != thread or tally is not RUNNING[-1]:
             return original(module, *args, **kwargs)
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
-        output = _answer_layer(tally, module, args, kwargs) if type(module) in LAYERS and not real else None
+        output = _answer_layer(tally, module, args, kwargs) if type(module) in usual else None
         if output is None:
             output = original(module, *args, **kwargs)
         del running[depth:]  # more than one, if a layer inside failed and the model went on
         if name in listed:
             tally.rows.setdefault(name, {})
-            tally.outputs[name] = on_meta(output) if real else output  # shapes: do not hold the data
+            if real:  # a shape, to hold no data
+                with torch._C.DisableTorchFunction():
+                    output_shape = _shape_of(output)
+                tally.outputs[name] = output_shape and torch.Size(output_shape)
+            else:
+                tally.outputs[name] = output
         return output
 
     nn.Module.__call__ = call
@@ -410,40 +528,41 @@ def _layers_named(tally, real):
         nn.Module.__call__ = original
 
 
-def _example(value, dtype, device):
-    """Return a tensor for a shape, a copy for a tensor; inside lists and dicts too; anything else as it is."""
-    if isinstance(value, Tensor):
-        return value.detach().to(device, copy=True)
-    if isinstance(value, tuple | list) and value and all(isinstance(n, Real) for n in value):
-        sizes = [exact_int(f"number {n} of the input shape {tuple(value)}", size, 1) for n, size in enumerate(value, 1)]
-        return torch.zeros(sizes, dtype=dtype, device=device)
-    if isinstance(value, tuple | list):
-        return type(value)(_example(item, dtype, device) for item in value)
-    if isinstance(value, dict):
-        return {key: _example(item, dtype, device) for key, item in value.items()}
-    return value
-
-
 class ValuesNeeded(RuntimeError):
     """The forward looks at values, and a shape has none."""
 
 
+HINTS = (  # words of an error, in lower case, and the way out
+    (("dtype", "scalar type", "expected tensor for argument #1 'indices'"), "A shape stands for decimal numbers; for "
+     "integers give an example tensor."),
+    (("does not require grad", "inference tensor"), "A count records no gradients: leave their computation out of the "
+     "forward, or count the model without that part."),
+)  # fmt: skip
+NEEDS_VALUES = "meta", "fake impl", "no data", "data-dependent", "flexattention"
+
+
 def _stopped(tally, error, inputs, real) -> RuntimeError:
     """Return the error that says which layer stopped, why, on what, and the way out."""
-    reason = str(error).strip().partition("\n")[0]
+    whole = str(error).strip()
     given = [tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(inputs)]
-    text = f"{tally.label()} stopped with {type(error).__name__}: {reason}\nThe model was given {given}."
-    if not real and "meta" in reason.lower():
+    text = f"{tally.label()} stopped with {type(error).__name__}: {whole.partition(chr(10))[0]}"
+    text += f"\nThe model was given {given}."
+    if not real and any(words in whole.lower() for words in NEEDS_VALUES):
         return ValuesNeeded(f"{text} It looks at values, and a shape has none: give example tensors and real=True.")
-    if "dtype" in reason or "scalar types" in reason:
-        text += " A shape stands for decimal numbers; for integers give an example tensor."
-    return RuntimeError(text)
+    hint = next((f" {hint}" for words, hint in HINTS if any(word in whole.lower() for word in words)), "")
+    return RuntimeError(text + hint)
 
 
 def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inputs) -> CostTable:
     """Return what each layer of a model costs; see `convlab.counting.cost_table`."""
-    if not (inputs or named_inputs):
-        raise TypeError("no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input")
+    inputs, named_inputs = arguments(inputs, named_inputs)
+    with ONE_AT_A_TIME:
+        held = Held(model, inputs, named_inputs)
+        with put_back_after(held):
+            return _count(model, inputs, named_inputs, held, real)
+
+
+def _count(model, inputs, named_inputs, held, real):
     try:
         model = deepcopy(model) if real else model
     except Exception as error:
@@ -451,25 +570,29 @@ def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inpu
     modules = dict(model.named_modules())
     _check_modules(modules, real)
     tally = _Tally(modules)
-    operations = _Operations(tally)
+    operations = _Operations(tally, held, real)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
-    args, kwargs = _example((inputs, named_inputs), first.dtype, first.device if real else "meta")
-    with ONE_AT_A_TIME, ExitStack() as stack:
-        stack.enter_context(_untouched([] if real else modules.values()))
+    args, kwargs = example((inputs, named_inputs), first.dtype, first.device if real else "meta")
+    with ExitStack() as stack:
+        stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
+        sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
         stack.enter_context(torch.inference_mode())  # no gradients, and a linear layer arrives as one operation
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
         stack.enter_context(_layers_named(tally, real))
-        if real:  # everything passes the dispatch mode, ScriptModules included
-            # oneDNN runs a recurrent layer as one operation whose products do not show; without it they do.
+        if real:  # oneDNN runs a recurrent layer as one operation whose products do not show; without it they do
             stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
-            stack.enter_context(operations)
+        stack.enter_context(operations)
         stack.enter_context(_Functions(tally, operations, real))
         RUNNING.append(tally)
         stack.callback(RUNNING.pop)
         try:
-            model(*args, **kwargs)
+            output = model(*args, **kwargs)
+            if isinstance(output, GeneratorType):  # its work is done when it is asked for
+                output = [*output]
         except Exception as error:
             raise _stopped(tally, error, (args, kwargs), real) from error
+        with torch._C.DisableTorchFunction():
+            tally.output_shape = _shape_of(output)
     if tally.uncounted:
-        warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=3)
+        warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=4)
     return tally.table()

@@ -58,6 +58,11 @@ REASONS = {
         binary_cross_entropy_with_logits dist huber_loss miopen_ctc_loss mse_loss multi_margin_loss
         multilabel_margin_loss_forward nll_loss2d_forward nll_loss_forward smooth_l1_loss soft_margin_loss""",
 }
+WEIGHTED_SUMS = set(  # sums of products for which there is no formula: they are named
+    """cosine_similarity grid_sampler grid_sampler_2d grid_sampler_3d linalg_vecdot upsample_bicubic2d
+    upsample_bilinear2d upsample_linear1d upsample_trilinear3d _upsample_bicubic2d_aa _upsample_bilinear2d_aa
+    _upsample_lanczos2d_aa""".split()
+)
 ATEN = {name: reason for reason, names in REASONS.items() for name in names.split()}
 NAMESPACES = {"aten": ATEN, "prim": None, "profiler": None}  # of the last two, no operation has products
 

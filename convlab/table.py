@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,18 +53,27 @@ class CostTable:
         note: what the table counts, shown below it.
         uncounted: the names of operations whose work is missing, shown below it.
         group: what the rows are if they are no layers: the heading of their names.
+        output_shape: of all rows together; if left out, that of the last row that has one.
     """
 
-    def __init__(self, rows: Iterable[LayerCost], note: str = "", uncounted: tuple[str, ...] = (), group: str = ""):
+    def __init__(
+        self,
+        rows: Iterable[LayerCost],
+        note: str = "",
+        uncounted: tuple[str, ...] = (),
+        group: str = "",
+        output_shape: tuple[int, ...] | None = None,
+    ):
         self.rows, self.note, self.uncounted, self.group = tuple(rows), note, uncounted, group
+        self.output_shape = output_shape
         if not self.rows:
             raise ValueError("a CostTable has no rows; wanted at least one LayerCost")
 
-    @property
+    @cached_property
     def total(self) -> LayerCost:
-        """The sum of the rows; its output shape is that of the last layer that has one."""
-        shape = next((row.output_shape for row in reversed(self.rows) if row.output_shape), None)
-        return self._sum("total", "", self.rows, shape)
+        """The sum of the rows; its output shape is that of the model, or of the last layer of a chain."""
+        last = next((row.output_shape for row in reversed(self.rows) if row.output_shape), None)
+        return self._sum("total", "", self.rows, self.output_shape or last)
 
     @staticmethod
     def _sum(name, kind, rows, shape=None) -> LayerCost:
