@@ -15,6 +15,8 @@ from convlab.shape import Shape, check_shape, check_spec, output_shape
 from convlab.spec import ConvSpec, conv_kind
 from convlab.table import CostTable, LayerCost
 
+NOTE = "For the input {}, the whole batch. FLOPs are exact: multiplications plus additions."
+
 
 def named_layers(layers) -> list[tuple[str, ConvSpec]]:
     """Return `layers` as (name, spec) pairs; a layer without a name is called "layer 1", "layer 2", …
@@ -53,12 +55,13 @@ def layer_cost(name: str, spec: ConvSpec, input_shape: Shape) -> LayerCost:
     return LayerCost(name, kind, out, param_count(spec), multiplications, multiplications + additions)
 
 
-def chain_cost_table(layers, input_shape: Shape) -> CostTable:
+def chain_cost_table(layers, input_shape: Shape, two_macs: bool = False) -> CostTable:
     """Return what each layer of a chain costs; each layer's input is the output of the one before.
 
     Args:
         layers: ConvSpecs or (name, ConvSpec) pairs, in order.
         input_shape: (N, C, H, W) of the first layer's input.
+        two_macs: whether the table has a column of 2 × MACs.
 
     Raises:
         TypeError: something that is no layer, or a shape that holds no integers.
@@ -76,7 +79,7 @@ def chain_cost_table(layers, input_shape: Shape) -> CostTable:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         shape = rows[-1].output_shape
-    return CostTable(rows)
+    return CostTable(rows, NOTE.format(tuple(input_shape)), two_macs=two_macs)
 
 
 def separable_layers(spec: ConvSpec, multiplier: int = 1) -> tuple[ConvSpec, ConvSpec]:
@@ -108,30 +111,35 @@ def separable_share(spec: ConvSpec, input_shape: Shape, multiplier: int = 1, cou
     return Fraction(separable, count(spec, input_shape))
 
 
-def cost_table(model, *inputs, real: bool = False, **named_inputs) -> CostTable:
+def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **named_inputs) -> CostTable:
     """Return what each layer of a model costs, and the total, as exact integers for the whole batch.
 
     A chain of `ConvSpec`s takes one input shape (N, C, H, W). An `nn.Module` takes what its forward takes; the forward
-    runs on shapes alone, without arithmetic, and leaves the model and the random states as they were.
+    runs on shapes alone, without arithmetic. The model, the inputs and the random states are afterwards as they were.
 
     The table of an `nn.Module` has one row for each layer and kind of work, in the order of the run. A layer called
     twice is counted twice, its parameters once; its output shape is that of the last call. A transposed convolution
     multiplies each input number with (M/g)·K·K weights. Attention and einsum count as the matrix products that they
-    are made of. Element-wise work, normalisation and pooling are not counted: such layers are listed with their
-    parameters. An operation with products but without a formula here is named below the table and in a warning.
+    are made of; a product of complex numbers is one multiplication. Element-wise work, normalisation and pooling are
+    not counted: such layers are listed with their parameters. An operation with sums of products but without a formula
+    here is named below the table and in a warning.
 
     Args:
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an
             `nn.Module`.
-        inputs: a shape or an example tensor for each input of the forward.
+        inputs: a shape or an example tensor for each input of the forward. A tuple or a list of numbers is a shape:
+            `running.as_is(…)` hands it on as it is. `running.Call(…)` holds all arguments of a forward whose names
+            are those of this function.
         real: for an `nn.Module` whose forward looks at values: count while a copy of it runs on real data, on zeros
             where a shape is given. As slow as the model, with its memory.
+        two_macs: whether the table has a column of 2 × MACs, which many call FLOPs.
         named_inputs: the same, for keyword arguments of the forward.
 
     Raises:
         TypeError: something that is no layer, no input, or a shape that holds no integers.
         ValueError: no layer; a shape that does not fit a chain; a lazy or compiled module, by name.
         RuntimeError: the forward of a module stopped; the message names the layer, the reason and the way out.
+            If the forward looks at values, it is a `model.ValuesNeeded`.
 
     >>> table = cost_table(ConvSpec.separable(3, 256, 5, bias=False), (1, 3, 12, 12))
     >>> [row.macs for row in table.rows], table.total.macs  # 75 * 64 + 3 * 256 * 64
@@ -147,7 +155,7 @@ def cost_table(model, *inputs, real: bool = False, **named_inputs) -> CostTable:
 
         if not inputs and "input_shape" in named_inputs:  # the name that a chain's shape has
             inputs = (named_inputs.pop("input_shape"),)
-        return model_cost_table(model, *inputs, real=real, **named_inputs)
+        return model_cost_table(model, inputs, named_inputs, real, two_macs)
     if len(inputs) + len(named_inputs) != 1 or not set(named_inputs) <= {"input_shape"}:
         raise TypeError(f"a chain of ConvSpecs with {len(inputs)} inputs; wanted one input_shape (N, C, H, W)")
-    return chain_cost_table(model, *inputs, **named_inputs)
+    return chain_cost_table(model, *inputs, **named_inputs, two_macs=two_macs)

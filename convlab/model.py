@@ -4,8 +4,9 @@ What counts as a MAC or a FLOP is said at the top of `cost.py`. Work is met at o
 the first that knows it counts it and answers with an empty tensor of the output's shape:
 
 1. *Layer*. A wrapper around `nn.Module.__call__` names the layer that runs, and answers the most common kinds as a
-   whole (`LAYERS`). Nothing is attached to the model.
-2. *Function*. A function mode of torch sees each call of a torch function, and answers the common ones (`ANSWERS`).
+   whole (`answers.LAYERS`). Nothing is attached to the model.
+2. *Function*. A function mode of torch sees each call of a torch function, and answers the common ones
+   (`answers.FUNCTIONS`).
 3. *Operation*. Every other function runs on the meta device (shapes without numbers) under a dispatch mode, which sees
    the basic operations that it is made of (`_Operations`): attention and einsum arrive there as matrix products. An
    operation that has neither a formula here nor a place in `no_products` is named as not counted.
@@ -17,36 +18,40 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import cache, partial
+from itertools import islice
 from math import gcd, prod
 from threading import RLock, get_ident
-from types import GeneratorType
 from weakref import ref
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils.parametrize import is_parametrized
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from convlab.answers import answer_function, answer_layer, usual_kinds
 from convlab.no_products import WEIGHTED_SUMS, has_no_products
-from convlab.running import Held, arguments, example, put_back_after
+from convlab.running import Held, Numbers, arguments, example, put_back_after, shape_alone
 from convlab.spec import conv_kind
 from convlab.table import CostTable, LayerCost
+from convlab.wording import listed, printable
 
 NOTE = (
+    "For the input {}, the whole batch, in {} mode. FLOPs are exact: multiplications plus additions. "
     "Counted: the products and sums of convolutions, linear layers and matrix products. "
     "A layer with – under MACs does other work, which is not counted; nor are element-wise functions and pooling."
 )
 NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
+MOST_ITEMS = 10_000  # that are asked of a generator that a forward returns
 ONE_AT_A_TIME = RLock()  # a count changes `nn.Module.__call__` for its time
 RUNNING = []  # the tallies of the counts of the thread that holds the lock: only the last, innermost one counts
+VALUES = "It looks at values, and a shape has none: give example tensors and real=True."
 KINDS = {"standard", "grouped", "depthwise", "pointwise", "linear", "transposed", "matmul", "not called"}
 
 
@@ -58,7 +63,8 @@ class _Tally:
         for name, module in modules.items():
             layer = name
             if "parametrizations" in name:  # weight_norm and its like belong to their layer
-                layer = f".{name}".split(".parametrizations")[0][1:]
+                outer = f".{name}".split(".parametrizations")[0][1:]
+                layer = outer if is_parametrized(modules[outer]) else name
             self.modules.setdefault(layer, module)
             for param in module._parameters.values():
                 if param is not None and id(param) not in self.owner:  # a shared parameter counts once
@@ -85,12 +91,22 @@ class _Tally:
     def count_sums(self, kind, weight, shape, products, added):
         """Count output numbers of that shape, each a sum of so many products, and of one number more if `added`."""
         outputs = prod(shape)
-        self.count(kind, weight, shape, products * outputs, (2 * products - 1 + added) * outputs)
+        self.count(kind, weight, shape, products * outputs, max(2 * products - 1 + added, 0) * outputs)
 
     def use(self, *tensors):
         """Note that the running layer uses these parameters, whoever owns them."""
         for owner in filter(None, map(self.owner.get, map(id, tensors))):
             self.used_by[owner] = self.running[-1]
+            if owner != self.running[-1]:
+                self.rows.setdefault(self.running[-1], {})
+
+    def mark_product(self, tensor):
+        """Note that a tensor holds element-wise products: a sum over it is a sum of products."""
+        self.products[id(tensor)] = (lambda: tensor) if tensor.is_meta else ref(tensor)  # holds no data
+
+    def is_product(self, tensor) -> bool:
+        """Say whether a tensor holds element-wise products."""
+        return id(tensor) in self.products and self.products[id(tensor)]() is tensor
 
     def kind(self, name) -> str:
         """Return the class of a layer, with its module where it is called like a kind of convolution."""
@@ -100,16 +116,16 @@ class _Tally:
     def label(self, name=None) -> str:
         """Return a layer's name with its class; of the running layer if no name is given."""
         name = self.running[-1] if name is None else name
-        return f"{name} ({self.kind(name)})" if name else self.kind(name)
+        return printable(f"{name} ({self.kind(name)})" if name else self.kind(name))
 
-    def table(self) -> CostTable:
+    def table(self, note, two_macs) -> CostTable:
         """Return the rows in the order of the run, then those of the parameters that no layer used."""
         params, rows, root = dict(self.params), [], self.label("")
         for inner, name in self.used_by.items():  # a layer that did not run, but whose parameters another one used
             if inner != name and inner not in self.rows:
                 params[name] = params.get(name, 0) + params.pop(inner, 0)
         for name, counts in self.rows.items():
-            out = _shape_of(self.outputs.get(name))
+            out = self.outputs.get(name)
             if not counts:
                 counts = {self.kind(name): (out, 0, 0)}
             for kind, (shape, macs, flops) in counts.items():
@@ -117,185 +133,111 @@ class _Tally:
                 rows.append(LayerCost(name or root, kind, shape, params.pop(name, 0), macs, flops))
         rows += [LayerCost(name or root, "not called", None, count, 0, 0) for name, count in params.items()]
         rows = rows or [LayerCost(root, root, None, 0, 0, 0)]
-        return CostTable(rows, NOTE, tuple(self.uncounted), output_shape=self.output_shape)
+        return CostTable(rows, note, tuple(self.uncounted), output_shape=self.output_shape, two_macs=two_macs)
 
 
-def _shape_of(output):
-    """Return the shape of the first tensor in what a layer returned, which may be kept as its shape; or None."""
-    if isinstance(output, torch.Size):
-        return tuple(output)
-    tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-    return tuple(tensors[0].shape) if tensors else None
+def _shape_of(output, depth=4):
+    """Return the shape of the first tensor in what a layer returned; None if there is none."""
+    if isinstance(output, Tensor):
+        return tuple(output.shape)
+    if isinstance(output, Mapping):
+        parts = output.values()
+    elif isinstance(output, tuple | list | set):
+        parts = output
+    else:
+        parts = getattr(output, "__dict__", {}).values()
+    return next((shape for part in parts if depth and (shape := _shape_of(part, depth - 1)) is not None), None)
 
 
-# What the function mode answers by itself, with torch's names of the arguments. A handler returns None for a case that
-# torch should judge, and answers only for tensors whose numbers lie side by side, as those of its answer do.
-
-
-def _is_plain(x, other=None):
-    """Say whether these are tensors of one type of decimal numbers, which is then the type of the result."""
-    if not (isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) and x.is_contiguous()):
-        return False
-    return other is None or (isinstance(other, Tensor) and x.dtype is other.dtype)
-
-
-def _empty(shape, like):
-    return torch.empty(shape, dtype=like.dtype, device="meta")
-
-
-def _numbers(value, axes):
-    """Return one number for each axis, of an integer, of a tuple of one, or of a tuple of as many as there are axes."""
-    if isinstance(value, int):
-        return (value,) * axes
-    return value if len(value) == axes else tuple(value) * axes
-
-
-def _window_sizes(sizes, kernel, stride, padding, dilation):
-    """Return the output's size on each axis, as in `shape.output_shape`."""
-    return [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation)]
-
-
-def _convolution(tally, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    (filters, depth, *kernel), lead = weight.shape, tuple(input.shape)
-    axes = len(kernel)
-    if not _is_plain(input, weight) or len(lead) - axes not in (1, 2) or padding == "valid":
-        return None
-    out, channels, lead = lead[-axes:], lead[-axes - 1], lead[: -axes - 1]
-    stride = _numbers(stride, axes)
-    if padding != "same":
-        out = _window_sizes(out, kernel, stride, _numbers(padding, axes), _numbers(dilation, axes))
-    if channels != depth * groups:
-        raise ValueError(f"an input with {channels} channels; wanted {depth * groups}")
-    if filters % groups or min(out) < 1 or (padding == "same" and max(stride) > 1):
-        return None
-    shape = (*lead, filters, *out)
-    tally.count_sums(conv_kind(channels, groups, kernel), weight, shape, depth * prod(kernel), bias is not None)
-    return _empty(shape, input)
-
-
-def _linear(tally, input, weight, bias=None):
-    if not _is_plain(input, weight) or weight.dim() != 2 or input.dim() < 1 or input.shape[-1] != weight.shape[1]:
-        return None
-    shape = (*input.shape[:-1], weight.shape[0])
-    tally.count_sums("linear", weight, shape, weight.shape[1], bias is not None)
-    return _empty(shape, input)
-
-
-def _same(tally, input, *args, inplace=False, **kwargs):
-    return (input if inplace else input.detach()) if _is_plain(input) and input.is_meta else None
-
-
-def _batch_norm(tally, input, running_mean=None, running_var=None, weight=None, *args, **kwargs):
-    tally.use(weight)
-    channels = {v.shape[0] for v in (running_mean, weight) if v is not None}
-    return _same(tally, input) if input.dim() > 1 and channels <= {input.shape[1]} else None
-
-
-def _layer_norm(tally, input, normalized_shape, weight=None, *args, **kwargs):
-    tally.use(weight)
-    return _same(tally, input) if input.shape[-len(normalized_shape) :] == tuple(normalized_shape) else None
-
-
-def _add_in_place(tally, input, other, alpha=1):
-    return input if input.is_meta and _is_plain(input, other) and input.shape == other.shape else None
-
-
-def _broadcast(tally, input, other):
-    if not (_is_plain(input, other) and other.is_contiguous() and (input.is_meta or other.is_meta)):
-        return None
-    same = input.shape == other.shape
-    return _empty(
-        input.shape if same else np.broadcast_shapes(input.shape, other.shape), input
-    )  # torch's imports 0.3 s
-
-
-def _product(tally, input, other):
-    answer = _broadcast(tally, input, other)
-    if answer is not None:
-        tally.products[id(answer)] = ref(answer)
-    return answer
-
-
-def _pool(axes, tally, input, kernel_size, stride=None, padding=0, ceil_mode=False, *_, dilation=1, **options):
-    if ceil_mode or options.get("return_indices") or not _is_plain(input) or input.dim() - axes not in (1, 2):
-        return None
-    numbers = [_numbers(value, axes) for value in (kernel_size, stride or kernel_size, padding, dilation)]
-    out = _window_sizes(input.shape[-axes:], *numbers)
-    if min(out) < 1 or any(2 * p > k for k, p in zip(numbers[0], numbers[2])):
-        return None
-    return _empty((*input.shape[:-axes], *out), input)
-
-
-def _adaptive_pool(axes, tally, input, output_size):
-    sizes = _numbers(output_size, axes)
-    if not _is_plain(input) or input.dim() - axes not in (1, 2) or len(sizes) != axes:
-        return None
-    return _empty((*input.shape[:-axes], *(n or old for n, old in zip(sizes, input.shape[-axes:]))), input)
-
-
-ANSWERS = {  # function → handler
-    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
-    **dict.fromkeys((F.dropout, F.relu, F.relu6, F.hardtanh, F.leaky_relu, F.elu, F.silu, F.gelu, F.hardswish), _same),
-    **dict.fromkeys((F.hardsigmoid, torch.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _same),
-    **dict.fromkeys((Tensor.add, torch.add), _broadcast),
-    **dict.fromkeys((Tensor.mul, torch.mul), _product),
-    F.linear: _linear,
-    F.batch_norm: _batch_norm,
-    F.layer_norm: _layer_norm,
-    Tensor.add_: _add_in_place,
-}
-for _axes in (1, 2, 3):
-    ANSWERS[getattr(F, f"max_pool{_axes}d")] = ANSWERS[getattr(F, f"avg_pool{_axes}d")] = partial(_pool, _axes)
-    ANSWERS[getattr(F, f"adaptive_avg_pool{_axes}d")] = partial(_adaptive_pool, _axes)
 QUERIES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
+SET_DATA = Tensor.data.__set__
+RESHAPING = {"set_", "resize_", "resize_as_", "t_", "transpose_", "squeeze_", "swapaxes_", "swapdims_"}
+EXPOSING = {"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"}  # numbers, past torch's sight
 
 
 class _Functions(TorchFunctionMode):
     """Answers a torch function from the shapes, or runs it where the dispatch mode counts its operations."""
 
-    def __init__(self, tally, operations, real):
+    def __init__(self, tally, operations, numbers, real):
         super().__init__()
-        self.tally, self.operations, self.real = tally, operations, real
+        self.tally, self.operations, self.numbers, self.real = tally, operations, numbers, real
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs, handler = kwargs or {}, ANSWERS.get(function)
+        kwargs = kwargs or {}
         if self.tally is not RUNNING[-1]:
             return function(*args, **kwargs)
-        answer = self._answer(handler, args, kwargs) if handler else None
+        is_inside_func = (
+            torch._C._functorch.peek_interpreter_stack() is not None
+        )  # shapes are those of one sample there
+        answer = None if is_inside_func else answer_function(self.tally, function, args, kwargs)
+        if answer is not None and not self.real:
+            return answer
+        name = getattr(function, "__name__", "")
+        if name in QUERIES or is_inside_func:
+            return function(*args, **kwargs)
+        if (name == "__set__" or name in RESHAPING) and self.numbers.is_kept(args[0]):
+            return self._set(name, function, *args)
+        if self.numbers.copies or name in EXPOSING:
+            args, kwargs = self.numbers.as_seen((args, kwargs), to_write=name in EXPOSING)
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        self.tally.use(*tensors)
         if self.real:
             self.operations.counts = answer is None
             try:
                 return function(*args, **kwargs)
             finally:
                 self.operations.counts = True
-        if answer is not None:
-            return answer
-        if getattr(function, "__name__", "") in QUERIES:
+        if any(tensor.layout is not torch.strided for tensor in tensors):
+            self.tally.uncounted[f"{name} of a sparse tensor in {self.tally.label()}"] = True
+        if not any(map(self.numbers.are_missing, tensors)):
             return function(*args, **kwargs)
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        self.tally.use(*tensors)
-        # Beside a tensor without numbers the others lose theirs too, unless the function is to change one of them.
-        name = getattr(function, "__name__", "")
-        if name == "__set__" and self.operations.is_kept(args[0]):  # x.data = y, on a tensor of the user's
-            return None
-        changes = (name.endswith("_") and name[:1] != "_") or name.startswith(("__i", "__set")) or "out" in kwargs
-        if not changes and any(map(self.operations.has_no_numbers, tensors)):
-            args, kwargs = self.operations.without_numbers((args, kwargs))
+        # Beside a tensor without numbers the others lose theirs too, and those that the function changes for good.
+        if targets := [leaf for leaf in tree_leaves(kwargs.get("out")) if isinstance(leaf, Tensor)]:
+            return self._change(targets, function, args, kwargs)
+        if (name.endswith("_") and name[:1] != "_") or name.startswith(("__i", "__set")):
+            return self._change(args[:1], function, args, kwargs)
+        args, kwargs = self.numbers.without((args, kwargs))
         return function(*args, **kwargs)
 
-    def _answer(self, handler, args, kwargs):
-        """Return what a handler answers, or None if torch should judge: other arguments, or inside a torch.func."""
-        if torch._C._functorch.peek_interpreter_stack() is not None:  # shapes are those of one sample there
-            return None
-        with torch._C._DisableTorchDispatch():
-            try:
-                return handler(self.tally, *args, **kwargs)
-            except (TypeError, AttributeError):  # arguments that the handler does not know
-                return None
+    def _set(self, name, function, target, *values):
+        """Give a tensor of the user's other data, `x.data = y`, for the rest of the run; leave its flags alone."""
+        if name != "__set__" or (function is SET_DATA and values[0].shape != target.shape):
+            raise RuntimeError(f"{name} on a tensor of the model's changes its shape; {VALUES}")
+        if function is SET_DATA and self.numbers.are_missing(values[0]):
+            self.numbers.forget(target)
+        elif function is SET_DATA:
+            with torch._C._DisableTorchDispatch():
+                self.numbers.as_seen(target, to_write=True).copy_(values[0])
+
+    def _change(self, targets, function, args, kwargs):
+        """Run a function that changes its targets, and let each target be a shape alone from now on."""
+        lost = {id(target): shape_alone(target) for target in targets if not target.is_meta}
+        replace = partial(tree_map_only, Tensor, lambda tensor: lost.get(id(tensor), tensor))
+        args, kwargs = self.numbers.without(replace((args, kwargs)))
+        result = function(*args, **kwargs)
+        back = {}
+        for target in targets:
+            if id(target) in lost:
+                self.numbers.forget(target)
+                if not self.numbers.is_kept(target):
+                    instead = lost[id(target)]
+                    is_product = self.tally.is_product(instead)
+                    try:
+                        torch.utils.swap_tensors(target, instead)
+                    except RuntimeError:  # somebody else refers to it: then it is only known to have no numbers
+                        continue
+                    back[id(instead)] = target
+                    if is_product:
+                        self.tally.mark_product(target)
+        return tree_map_only(Tensor, lambda tensor: back.get(id(tensor), tensor), result)
 
 
 # What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
 LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
+
+
+SUMS = {"sum", "nansum", "mean", "cumsum", "trace"}
+KEEPING = {"clone", "_to_copy", "neg"}  # beside views: of products these are products again
 
 
 class _Operations(TorchDispatchMode):
@@ -305,66 +247,62 @@ class _Operations(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         return False  # else the first operation imports torch's compiler, for a second
 
-    def __init__(self, tally, held, real):
+    def __init__(self, tally, numbers, real):
         super().__init__()
-        self.tally, self.held, self.real, self.kept, self.unknown = tally, held, real, None, {}
+        self.tally, self.numbers, self.real = tally, numbers, real
         self.counts = True  # whether the function mode has not counted this one already
-
-    def is_kept(self, tensor) -> bool:
-        """Say whether a tensor is the user's: a parameter, a buffer, something given, or a view of one."""
-        if self.kept is None:  # made when it is first needed
-            self.kept = {_memory(tensor) for tensor, _ in self.held.tensors}
-        return _memory(tensor) in self.kept
-
-    def has_no_numbers(self, tensor) -> bool:
-        """Say whether a tensor is a shape alone, or was to be filled from one that is."""
-        return tensor.is_meta or (bool(self.unknown) and _memory(tensor) in self.unknown)
-
-    def without_numbers(self, arguments):
-        """Return the arguments with every tensor as a shape alone; those that are already stay the same object."""
-        with torch._C._DisableTorchDispatch():
-            return tree_map_only(Tensor, lambda tensor: tensor if tensor.is_meta else _meta(tensor), arguments)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if self.tally is not RUNNING[-1]:
             return operation(*args, **kwargs)
         name, namespace = operation.overloadpacket.__name__.rstrip("_"), operation.namespace
-        is_known = namespace == "aten" and (name in FORMULAS or name in WEIGHTED_SUMS)
+        if name.startswith("conv") and isinstance(args[0], Tensor) and args[0].is_complex() and self.counts:
+            return self._name_whole(operation, args, kwargs)  # torch makes three of real numbers of it
+        formula = FORMULAS.get(name) if namespace == "aten" else None
+        if namespace == "quantized" and name in QUANTIZED:
+            formula = _count_quantized
+        is_known = formula is not None or (namespace == "aten" and name in WEIGHTED_SUMS)
         if self.counts and not is_known and operation._can_decompose():
             with self:
                 return operation.decompose(*args, **kwargs)
         out = self._run(operation, args, kwargs)
         if not self.counts:
             return out
-        if is_known and name in FORMULAS and not _is_sparse(args):
-            FORMULAS[name](self.tally, *args, out=out, **kwargs)
+        if formula and not _is_sparse(args):
+            formula(self.tally, *args, **kwargs | {"out": out})
         elif not self._is_free_of_products(operation, name, args, out):
             self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
         return out
 
+    def _name_whole(self, operation, args, kwargs):
+        self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
+        return self._run(operation, args, kwargs)
+
     def _run(self, operation, args, kwargs):
         """Run an operation, without numbers if one of its tensors has none, and never into a tensor of the user's."""
-        written = _written(operation)
+        written, numbers = _written(operation), self.numbers
         if written:
-            args = tuple(self._copy_of_kept(arg) if n in written else arg for n, arg in enumerate(args))
-            kwargs = {key: self._copy_of_kept(arg) if key in written else arg for key, arg in kwargs.items()}
+            args = tuple(numbers.as_seen(arg, n in written) for n, arg in enumerate(args))
+            kwargs = {key: numbers.as_seen(arg, key in written) for key, arg in kwargs.items()}
+        elif numbers.copies:
+            args, kwargs = numbers.as_seen((args, kwargs))
         if self.real:
             return operation(*args, **kwargs)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if any(map(self.has_no_numbers, tensors)):
+        if any(map(numbers.are_missing, tensors)):
             targets = [args[n] for n in written if isinstance(n, int) and n < len(args)]
             targets += [kwargs[key] for key in written if key in kwargs]
-            filled = [leaf for leaf in tree_leaves(targets) if isinstance(leaf, Tensor) and not leaf.is_meta]
+            targets = [leaf for leaf in tree_leaves(targets) if isinstance(leaf, Tensor)]
+            filled = [target for target in targets if not target.is_meta]
             if filled:  # numbers that nobody knows now: whoever looks at them is told
-                self.unknown |= {_memory(tensor): tensor for tensor in filled}
-                return filled[0]
-            args, kwargs = self.without_numbers((args, kwargs))
+                for target in filled:
+                    numbers.forget(target)
+                return targets[0] if len(operation._schema.returns) < 2 else tuple(targets)
+            args, kwargs = numbers.without((args, kwargs))
+            if "device" in kwargs and operation is torch.ops.aten._to_copy.default:
+                kwargs = {**kwargs, "device": "meta"}  # moved, and still without numbers
         return operation(*args, **kwargs)
-
-    def _copy_of_kept(self, value):
-        """Return a value with each of the user's own tensors copied: parameters, buffers, what is given."""
-        return tree_map_only(Tensor, lambda tensor: tensor.clone() if self.is_kept(tensor) else tensor, value)
 
     def _is_free_of_products(self, operation, name, args, out):
         if operation.namespace == "aten":
@@ -372,29 +310,18 @@ class _Operations(TorchDispatchMode):
                 return False
             if name in ("_embedding_bag", "_embedding_bag_forward_only"):  # a sum of rows, or of rows times weights
                 return len(args) < 7 or args[6] is None
-            products = self.tally.products
             if name == "mul" and isinstance(args[1], Tensor) and args[1].dim() and args[0].dim():
-                products[id(out)] = ref(out)
-            elif args and id(args[0]) in products and products[id(args[0])]() is args[0]:
-                if name in ("sum", "mean", "cumsum"):
+                self.tally.mark_product(out)
+            elif _written(operation):
+                self.tally.products.pop(id(out), None)
+            elif args and self.tally.is_product(args[0]):
+                if name in SUMS:
                     return False
-                if operation.is_view:
-                    products[id(out)] = ref(out)
+                if operation.is_view or name in KEEPING:
+                    for leaf in tree_leaves(out):
+                        self.tally.mark_product(leaf)
         tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
         return bool(tagged) or operation.is_view or has_no_products(operation.namespace, name)
-
-
-def _meta(tensor):
-    return (
-        torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-        if (tensor.layout is torch.strided and not tensor.is_quantized)
-        else torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
-    )
-
-
-def _memory(tensor):
-    """Return what stands for the memory of a tensor, the same for all its views."""
-    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
 
 
 def _is_sparse(args):
@@ -436,7 +363,32 @@ def _count_convolution(tally, x, weight, bias, stride, padding, dilation, transp
     tally.count("transposed", weight, out.shape, macs, flops)
 
 
+def _count_attention(tally, query, key, value, *args, out, **kwargs):
+    tally.count_sums("matmul", query, (*out.shape[:-1], key.shape[-2]), query.shape[-1], False)
+    tally.count_sums("matmul", value, out.shape, key.shape[-2], False)
+
+
+def _count_recurrent_layer(tally, x, input_weight, hidden_weight, *args, out, **kwargs):
+    has_bias = args[9]
+    for weight in (input_weight, hidden_weight):
+        tally.count_sums("linear", weight, (*x.shape[:2], weight.shape[0]), weight.shape[1], has_bias)
+
+
+def _count_grouped_matmul(tally, rows, weight, *args, out, **kwargs):
+    products = rows.shape[-1] if weight.dim() == 3 else rows.shape[-1] // out.shape[0]  # two matrices: cut on their sum
+    tally.count_sums("matmul", weight, out.shape, products, False)
+
+
+def _count_quantized(tally, x, packed, *args, out, **kwargs):
+    weight, bias = packed.unpack()
+    kind = "linear" if weight.dim() == 2 else conv_kind(x.shape[1], x.shape[1] // weight.shape[1], weight.shape[2:])
+    tally.count_sums(kind, packed, out.shape, prod(weight.shape[1:]), bias is not None)
+
+
+QUANTIZED = {f"{name}{end}" for name in ("linear", "conv1d", "conv2d", "conv3d") for end in ("", "_relu")}
 FORMULAS = {name: partial(_count_matmul, name) for name in LEFT_FACTOR}
+FORMULAS |= {"_grouped_mm": _count_grouped_matmul}
+FORMULAS |= {"scaled_dot_product_attention": _count_attention, "mkldnn_rnn_layer": _count_recurrent_layer}
 FORMULAS |= {"linear": _count_linear, "convolution": _count_convolution, "_convolution": _count_convolution}
 
 
@@ -446,51 +398,16 @@ FORMULAS |= {"linear": _count_linear, "convolution": _count_convolution, "_convo
 def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
     for name, module in modules.items():
-        layer = f"{name or 'the model'} ({type(module).__name__})"
-        if any(isinstance(param, UninitializedTensorMixin) for param in module._parameters.values()):
-            raise ValueError(f"{layer} does not know its channels yet; run one input through the model first")
+        why = ""
+        for tensor in (*module._parameters.values(), *module._buffers.values()):
+            if isinstance(tensor, UninitializedTensorMixin):
+                why = "does not know its channels yet; run one input through the model first"
         if "_orig_mod" in module._modules:
-            raise ValueError(f"{layer} comes from torch.compile, which hides its work; count the model before that")
+            why = "comes from torch.compile, which hides its work; count the model before that"
         if isinstance(module, torch.jit.ScriptModule) and not real:
-            raise ValueError(f"{layer} is a ScriptModule, whose work shows only on real data; wanted real=True")
-
-
-def _conv_layer(tally, conv, x):
-    weight, bias = conv._parameters.get("weight"), conv._parameters.get("bias")
-    if conv.padding_mode != "zeros" or weight is None or "bias" not in conv._parameters:
-        return None
-    return _convolution(tally, x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-
-
-def _batch_norm_layer(tally, norm, x):
-    return _same(tally, x) if x.dim() == 4 and x.shape[1] == norm.num_features else None
-
-
-def _relu_layer(tally, relu, x):
-    return _same(tally, x, inplace=relu.inplace)
-
-
-LAYERS = {nn.Conv2d: _conv_layer, nn.BatchNorm2d: _batch_norm_layer, nn.ReLU: _relu_layer, nn.ReLU6: _relu_layer}
-
-
-def _usual_kinds() -> set:
-    """Return the classes of `LAYERS` that nobody has changed, neither by another forward nor by a hook for all."""
-    if any(getattr(nn.modules.module, name) for name in ("_global_forward_hooks", "_global_forward_pre_hooks")):
-        return set()
-    methods = "forward", "_conv_forward"
-    own = {kind: [vars(kind)[name] for name in methods if name in vars(kind)] for kind in LAYERS}
-    return {kind for kind, found in own.items() if all(f.__module__.startswith("torch.nn.modules.") for f in found)}
-
-
-def _answer_layer(tally, module, args, kwargs):
-    """Answer a common layer as a whole, quicker than function by function; None if torch should judge."""
-    own = module.__dict__
-    if kwargs or len(args) != 1 or "forward" in own or own["_forward_hooks"] or own["_forward_pre_hooks"]:
-        return None
-    if not isinstance(args[0], Tensor):
-        return None
-    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():  # here even x.shape would be a function
-        return LAYERS[type(module)](tally, module, args[0])
+            why = "is a ScriptModule, whose work shows only on real data; wanted real=True"
+        if why:
+            raise ValueError(f"{name or 'the model'} ({type(module).__name__}) {why}")
 
 
 @contextmanager
@@ -500,25 +417,24 @@ def _layers_named(tally, real):
     Every thread sees the wrapper, and so does a count inside a forward: it passes on the calls that are theirs.
     """
     original, running, names, thread = nn.Module.__call__, tally.running, tally.names, get_ident()
-    listed, usual = {name for name in tally.modules if tally.has_row(name)}, set() if real else _usual_kinds()
+    listed, usual = {name for name in tally.modules if tally.has_row(name)}, set() if real else usual_kinds()
 
     def call(module, *args, **kwargs):
         if get_ident() != thread or tally is not RUNNING[-1]:
+            is_mine = id(module) in names and (real or any(isinstance(x, Tensor) and x.is_meta for x in args))
+            if get_ident() != thread and is_mine:
+                tally.uncounted[f"the work of other threads in {tally.label(names[id(module)])}"] = True
             return original(module, *args, **kwargs)
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
-        output = _answer_layer(tally, module, args, kwargs) if type(module) in usual else None
+        output = answer_layer(tally, module, args, kwargs) if type(module) in usual else None
         if output is None:
             output = original(module, *args, **kwargs)
         del running[depth:]  # more than one, if a layer inside failed and the model went on
         if name in listed:
             tally.rows.setdefault(name, {})
-            if real:  # a shape, to hold no data
-                with torch._C.DisableTorchFunction():
-                    output_shape = _shape_of(output)
-                tally.outputs[name] = output_shape and torch.Size(output_shape)
-            else:
-                tally.outputs[name] = output
+            with torch._C.DisableTorchFunction():
+                tally.outputs[name] = _shape_of(output)
         return output
 
     nn.Module.__call__ = call
@@ -532,67 +448,88 @@ class ValuesNeeded(RuntimeError):
     """The forward looks at values, and a shape has none."""
 
 
-HINTS = (  # words of an error, in lower case, and the way out
-    (("dtype", "scalar type", "expected tensor for argument #1 'indices'"), "A shape stands for decimal numbers; for "
-     "integers give an example tensor."),
-    (("does not require grad", "inference tensor"), "A count records no gradients: leave their computation out of the "
-     "forward, or count the model without that part."),
-)  # fmt: skip
-NEEDS_VALUES = "meta", "fake impl", "no data", "data-dependent", "flexattention"
+HINTS = {  # words of an error, in lower case, and the way out; the first that fit
+    ("flexattention", "flex_attention"): "It cannot be counted: use F.scaled_dot_product_attention, which can.",
+    ("higherorderoperator",): "An operator that takes functions cannot be counted: call one of them instead.",
+    ("nestedtensor", "sym_size"): "Nested tensors cannot be counted: pad them.",
+    ("does not require grad", "inference tensor"): "A count records no gradients: leave what needs them out.",
+    ("meta", "fake impl", "no data", "data-dependent", "allocated"): VALUES,
+    ("dtype", "scalar type", "expected tensor for argument #1 'indices'"): (
+        "A shape stands for decimal numbers; for integers give an example tensor."
+    ),
+}
 
 
 def _stopped(tally, error, inputs, real) -> RuntimeError:
     """Return the error that says which layer stopped, why, on what, and the way out."""
-    whole = str(error).strip()
+    whole = printable(str(error).strip(), "\n")
     given = [tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(inputs)]
     text = f"{tally.label()} stopped with {type(error).__name__}: {whole.partition(chr(10))[0]}"
     text += f"\nThe model was given {given}."
-    if not real and any(words in whole.lower() for words in NEEDS_VALUES):
-        return ValuesNeeded(f"{text} It looks at values, and a shape has none: give example tensors and real=True.")
-    hint = next((f" {hint}" for words, hint in HINTS if any(word in whole.lower() for word in words)), "")
-    return RuntimeError(text + hint)
+    fitting = (hint for words, hint in HINTS.items() if any(word in whole.lower() for word in words))
+    hint = next((hint for hint in fitting if hint is not VALUES or not real), "")
+    return (ValuesNeeded if hint is VALUES else RuntimeError)(f"{text} {hint}".rstrip())
 
 
-def model_cost_table(model: nn.Module, *inputs, real: bool = False, **named_inputs) -> CostTable:
+def model_cost_table(model: nn.Module, inputs: tuple, named_inputs: dict, real=False, two_macs=False) -> CostTable:
     """Return what each layer of a model costs; see `convlab.counting.cost_table`."""
     inputs, named_inputs = arguments(inputs, named_inputs)
-    with ONE_AT_A_TIME:
+    with ONE_AT_A_TIME, ExitStack() as stack:
+        stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
+        sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
         held = Held(model, inputs, named_inputs)
-        with put_back_after(held):
-            return _count(model, inputs, named_inputs, held, real)
+        stack.enter_context(put_back_after(held))
+        return _count(model, inputs, named_inputs, held, real, two_macs)
 
 
-def _count(model, inputs, named_inputs, held, real):
+def _finished(tally, output):
+    """Return what a forward returned, with the work done that a generator in it still had to do."""
+    for leaf in tree_leaves(output):
+        if isinstance(leaf, Iterator):
+            items = [*islice(leaf, MOST_ITEMS)]
+            output = items if leaf is output else output
+            if len(items) < MOST_ITEMS:
+                continue
+        if isinstance(leaf, Iterator | Awaitable):
+            tally.uncounted[f"what the {type(leaf).__name__} that {tally.label('')} returned has still to do"] = True
+    return output
+
+
+def _count(model, inputs, named_inputs, held, real, two_macs):
+    _check_modules(dict(model.named_modules()), real)
     try:
         model = deepcopy(model) if real else model
     except Exception as error:
-        raise RuntimeError(f"real=True runs a copy of the model, and it cannot be copied: {error}") from error
-    modules = dict(model.named_modules())
-    _check_modules(modules, real)
-    tally = _Tally(modules)
-    operations = _Operations(tally, held, real)
+        way_out = "leave real=True out, or leave what cannot be copied out of the model"
+        raise RuntimeError(
+            f"real=True runs a copy of the model, and it cannot be copied: {error}; {way_out}"
+        ) from error
+    tally = _Tally(dict(model.named_modules()))
+    numbers = Numbers(held)
+    operations = _Operations(tally, numbers, real)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
     args, kwargs = example((inputs, named_inputs), first.dtype, first.device if real else "meta")
     with ExitStack() as stack:
-        stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
-        sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
-        stack.enter_context(torch.inference_mode())  # no gradients, and a linear layer arrives as one operation
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as the matrix products that it is
+        # No gradients, and below autograd a linear layer arrives as one operation. inference_mode would do both, but
+        # whatever the forward keeps from the run, in a cache outside of the model, could never be trained with.
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch._C._AutoDispatchBelowAutograd())
         stack.enter_context(_layers_named(tally, real))
-        if real:  # oneDNN runs a recurrent layer as one operation whose products do not show; without it they do
-            stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
+        if real and any(isinstance(leaf, Tensor) and not leaf.numel() for leaf in tree_leaves((args, kwargs))):
+            stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])  # divides by 0
         stack.enter_context(operations)
-        stack.enter_context(_Functions(tally, operations, real))
+        stack.enter_context(_Functions(tally, operations, numbers, real))
         RUNNING.append(tally)
         stack.callback(RUNNING.pop)
         try:
-            output = model(*args, **kwargs)
-            if isinstance(output, GeneratorType):  # its work is done when it is asked for
-                output = [*output]
+            output = _finished(tally, model(*args, **kwargs))
         except Exception as error:
             raise _stopped(tally, error, (args, kwargs), real) from error
         with torch._C.DisableTorchFunction():
             tally.output_shape = _shape_of(output)
     if tally.uncounted:
         warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=4)
-    return tally.table()
+    shapes = [tuple(leaf.shape) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    training = getattr(model, "training", False)
+    note = NOTE.format(listed([*map(str, shapes)] or ["given"]), "training" if training else "eval")
+    return tally.table(note, two_macs)

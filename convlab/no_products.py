@@ -18,7 +18,8 @@ REASONS = {
         poisson rand rand_like randint randint_like randn randn_like random randperm uniform
         rrelu_with_noise rrelu_with_noise_functional""",
     "copies, moves or picks numbers as they are": """
-        _conj_copy _foreach_copy _index_put_impl _local_scalar_dense _neg_view_copy _pack_padded_sequence _pin_memory
+        dequantize quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic
+        _conj_copy _index_put_impl _local_scalar_dense _neg_view_copy _pack_padded_sequence _pin_memory
         _reshape_alias_copy _reshape_copy _resize_output _stack _to_copy _unsafe_index _unsafe_index_put
         _unsafe_masked_index _unsafe_view alias_copy as_strided as_strided_copy as_strided_scatter block_diag cat
         channel_shuffle col2im complex constant_pad_nd copy detach detach_copy diag_embed diagonal_copy
@@ -52,7 +53,15 @@ REASONS = {
     "is a function of each number, or of the numbers of one row": """
         _log_softmax _logcumsumexp _masked_scale _masked_softmax _prelu_kernel _safe_softmax _softmax
         _thnn_fused_gru_cell _thnn_fused_lstm_cell cumprod gelu glu hardswish log_sigmoid_forward log_softmax
-        logcumsumexp mish polar softmax threshold""",
+        floor_divide fmod logcumsumexp mish polar remainder softmax threshold""",
+    "is element-wise, for several tensors at once": """
+        _foreach_abs _foreach_acos _foreach_add _foreach_addcdiv _foreach_addcmul _foreach_asin _foreach_atan
+        _foreach_ceil _foreach_clamp_max _foreach_clamp_min _foreach_clone _foreach_copy _foreach_cos _foreach_cosh
+        _foreach_div _foreach_erf _foreach_erfc _foreach_exp _foreach_expm1 _foreach_floor _foreach_frac
+        _foreach_lerp _foreach_lgamma _foreach_log _foreach_log10 _foreach_log1p _foreach_log2 _foreach_max
+        _foreach_maximum _foreach_minimum _foreach_mul _foreach_neg _foreach_pow _foreach_powsum
+        _foreach_reciprocal _foreach_round _foreach_rsqrt _foreach_sigmoid _foreach_sign _foreach_sin _foreach_sinh
+        _foreach_sqrt _foreach_sub _foreach_tan _foreach_tanh _foreach_trunc _foreach_zero""",
     "is a loss, without a product with a weight of the model": """
         _ctc_loss _cudnn_ctc_loss _use_cudnn_ctc_loss _use_miopen_ctc_loss binary_cross_entropy
         binary_cross_entropy_with_logits dist huber_loss miopen_ctc_loss mse_loss multi_margin_loss
@@ -64,7 +73,8 @@ WEIGHTED_SUMS = set(  # sums of products for which there is no formula: they are
     _upsample_lanczos2d_aa""".split()
 )
 ATEN = {name: reason for reason, names in REASONS.items() for name in names.split()}
-NAMESPACES = {"aten": ATEN, "prim": None, "profiler": None}  # of the last two, no operation has products
+QUANTIZED = set("add add_relu cat cat_relu hardswish leaky_relu mul mul_relu relu6 sigmoid tanh".split())
+NAMESPACES = {"aten": ATEN, "quantized": QUANTIZED, "prim": None, "profiler": None}  # None: all operations
 
 
 def has_no_products(namespace: str, name: str) -> bool:

@@ -1,7 +1,8 @@
 """Run a model's forward for its own sake: what it is given, and everything put back afterwards, whatever happened.
 
 Shapes become tensors here. What the model, its inputs and the random generators hold is looked at before the run and
-put back after it, part by part, by the methods of Python's and torch's own classes: none of the user's is called.
+put back after it, part by part, by the methods of Python's and torch's own classes: none of the user's is called. The
+random states are those of the whole process: what other threads draw meanwhile is drawn again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils._pytree import tree_map_only
 
 from convlab.spec import exact_int
 from convlab.wording import listed
@@ -58,41 +60,80 @@ def arguments(inputs: tuple, named_inputs: dict) -> tuple[tuple, dict]:
     if any(isinstance(value, Call) for value in inputs):
         if len(inputs) > 1 or named_inputs:
             raise TypeError("a Call holds all arguments of the forward; wanted nothing beside it")
-        inputs, named_inputs = inputs[0].args, inputs[0].kwargs
+        return inputs[0].args, inputs[0].kwargs
     if not (inputs or named_inputs):
-        raise TypeError("no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input")
+        raise TypeError(
+            "no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input; "
+            "Call() for a forward that takes none"
+        )
     return inputs, named_inputs
 
 
-def example(value, dtype: torch.dtype, device):
+def example(value, dtype: torch.dtype, device, made: dict | None = None):
     """Return a tensor of zeros for a shape, a copy of a tensor; inside tuples, lists and dicts too; the rest as it is.
 
-    A shape is a tuple or a list of numbers. A packed sequence keeps its lengths.
+    A shape is a tuple or a list of numbers. A packed sequence keeps its lengths. What is given twice, as one object, is
+    one object again.
 
     Raises:
         TypeError: a shape that holds something else than integers.
         ValueError: a shape that holds a number below 1.
     """
+    made = {} if made is None else made
+    if id(value) in made:
+        return made[id(value)]
+    made[id(value)] = value  # what a container finds that holds itself
+    found = made[id(value)] = _example(value, partial(example, dtype=dtype, device=device, made=made))
+    if isinstance(found, Tensor) and not isinstance(value, Tensor):
+        del made[id(value)]  # a shape: two equal ones are two tensors
+    return found
+
+
+def _example(value, of):
+    """Return the example of a value; `of` gives that of a part."""
+    dtype, device = of.keywords["dtype"], of.keywords["device"]
     if isinstance(value, AsIs):
         return value.value
     if isinstance(value, Tensor):
         return value.detach().to(device, copy=True)
     if isinstance(value, PackedSequence):
-        return PackedSequence(example(value.data, dtype, device), *value[1:])
+        return PackedSequence(of(value.data), *value[1:])
     if isinstance(value, tuple | list):
         is_named = hasattr(value, "_fields")
         if value and not is_named and all(isinstance(n, Real) for n in value):
             where = f"of the input shape {tuple(value)}"
-            sizes = [exact_int(f"number {n} {where}", size, 1) for n, size in enumerate(value, 1)]
+            try:
+                sizes = [exact_int(f"number {n} {where}", size, 1) for n, size in enumerate(value, 1)]
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{error}; as_is(…) hands on what is no shape") from None
             return torch.zeros(sizes, dtype=dtype, device=device)
-        items = [example(item, dtype, device) for item in value]
-        return type(value)(*items) if is_named else type(value)(items)
+        return _rebuilt(value, [of(item) for item in value], lambda items: _sequence(value, items, is_named))
     if isinstance(value, dict):
-        made = copy(value)
-        for key, item in value.items():
-            made[key] = example(item, dtype, device)
-        return made
+        return _rebuilt(value, {key: of(item) for key, item in value.items()}, lambda items: _mapping(value, items))
     return value
+
+
+def _sequence(value, items, is_named):
+    return type(value)(*items) if is_named else type(value)(items)
+
+
+def _mapping(value, items):
+    made = copy(value)
+    for key, item in items.items():
+        made[key] = item
+    return made
+
+
+def _rebuilt(value, items, build):
+    """Return a container like `value` with other items; the value itself where no item is another."""
+    before = value.values() if isinstance(value, dict) else value
+    if all(map(is_, before, items.values() if isinstance(items, dict) else items)):
+        return value
+    try:
+        return build(items)
+    except Exception as error:
+        kind = type(value).__name__
+        raise TypeError(f"a {kind} cannot be made anew with other items: {error}; wanted as_is(…) around it") from error
 
 
 # What is put back. Only methods of Python's, numpy's and torch's own classes are called, never one of the user's.
@@ -114,6 +155,25 @@ def _fill_set(found, before):
     set.update(found, before)
 
 
+def _fill_slots(found, before):
+    for slot, value in before:
+        if slot.__get__(found) is not value:
+            slot.__set__(found, value)
+
+
+def _fill_class(kind, before):
+    now = vars(kind)
+    for name in [name for name in now if name not in before]:
+        type.__delattr__(kind, name)
+    for name, value in before.items():
+        if now.get(name) is not value:
+            type.__setattr__(kind, name, value)
+
+
+def _set_cell(cell, before):
+    cell.cell_contents = before[0]
+
+
 def _set_numpy_state(generator, state):
     generator.bit_generator.state = state
 
@@ -124,12 +184,15 @@ KINDS = [  # the first that fits: its class, its contents, how to put them back,
     (list, lambda found: [*list.__iter__(found)], partial(_fill_sequence, list), True),
     (deque, lambda found: [*deque.__iter__(found)], partial(_fill_sequence, deque), True),
     (set, lambda found: {*set.__iter__(found)}, _fill_set, False),
+    (bytearray, bytes, lambda found, before: bytearray.__setitem__(found, slice(None), before), False),
+    (types.CellType, lambda cell: (cell.cell_contents,), _set_cell, True),
     (torch.Generator, torch.Generator.get_state, torch.Generator.set_state, False),
     (random.Random, random.Random.getstate, random.Random.setstate, False),
     (np.ndarray, np.ndarray.copy, np.copyto, False),
 ]
-OPAQUE = {type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, str, bytes, int}
+OPAQUE = {type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int}
 OPAQUE |= {float, complex, bool, type(None), torch.dtype, torch.device, torch.Size, range, slice}
+CONTAINERS = dict, list, set, deque
 HOOKS = [name for name in nn.Module().__dict__ if "_hooks" in name]
 
 
@@ -145,12 +208,14 @@ def _kinds():
 class Held:
     """What some objects hold, and all that can be reached from there, as it was when this was made.
 
-    Not looked into: what functions have closed over, classes, and modules of Python. A model has hundreds of parts,
-    most of them empty dicts of torch's, so these are only remembered as empty.
+    That includes the classes of the user's modules, and what functions have closed over, hooks above all. Not looked
+    into: globals, caches of functools, Python's modules, iterators. A model has hundreds of parts, most of them empty
+    dicts of torch's, so these are only remembered as empty.
     """
 
     def __init__(self, *roots):
-        self.dicts, self.empty, self.others, self.tensors, self.kinds = [], [], [], [], _kinds()
+        self.dicts, self.empty, self.others, self.tensors, self.layers = [], [], [], [], []
+        self.kinds, self.classes = _kinds(), set()
         seen, todo = set(), [*roots]
         while todo:
             thing = todo.pop()
@@ -160,7 +225,7 @@ class Held:
             seen.add(id(thing))
             try:
                 if isinstance(thing, Tensor):
-                    self.tensors.append((thing, thing.requires_grad))
+                    self._look_at_tensor(thing)
                 elif isinstance(thing, nn.Module):
                     todo += self._look_at_module(thing, kind)
                 elif kind is dict or kind is OrderedDict:
@@ -178,25 +243,44 @@ class Held:
         self.dicts.append((found, found.copy()))
         return found.values()
 
+    def _look_at_tensor(self, tensor):
+        self.tensors.append((tensor, tensor.requires_grad))
+        self._look_at_dict(tensor.__dict__)
+
     def _look_at_module(self, module, kind):
         own = module.__dict__
         self.dicts.append((own, own.copy()))
         if not kind.__module__.startswith("torch.nn.modules."):
-            return own.values()
+            self._keep_slots(module)
+            return [*own.values(), *(part for one in kind.__mro__ for part in self._look_at_class(one))]
         # torch's own layers keep nothing else from a run, so there is less to look at
-        for name in HOOKS:
-            if own[name]:
-                self.dicts.append((own[name], own[name].copy()))
+        self.layers.append(own)
+        following = [value for name in HOOKS if own[name] for value in self._look_at_dict(own[name])]
         for part in (own["_parameters"], own["_buffers"]):
             for tensor in self._look_at_dict(part):
                 if tensor is not None:
-                    self.tensors.append((tensor, tensor.requires_grad))
-        return self._look_at_dict(own["_modules"])
+                    self._look_at_tensor(tensor)
+        return [*following, *self._look_at_dict(own["_modules"])]
+
+    def _look_at_class(self, kind):
+        """Keep what a class of the user's holds, and return its containers."""
+        if kind.__module__.partition(".")[0] in ("torch", "builtins") or kind in self.classes:
+            return []
+        self.classes.add(kind)
+        before = dict(vars(kind))
+        self.others.append((kind, before, _fill_class))
+        return [value for value in before.values() if isinstance(value, CONTAINERS)]
 
     def _look_at(self, thing):
         if isinstance(thing, tuple | frozenset):
             return [*(tuple if isinstance(thing, tuple) else frozenset).__iter__(thing)]
-        following = []
+        if isinstance(thing, types.FunctionType):
+            return [*(thing.__closure__ or ()), *(thing.__defaults__ or ()), thing.__kwdefaults__, thing.__dict__]
+        if isinstance(thing, types.MethodType):
+            return [thing.__self__, thing.__func__]
+        if isinstance(thing, partial):
+            return [thing.func, thing.args, thing.keywords]
+        following = self._keep_slots(thing)
         for kind, contents, put_back, has_parts in self.kinds:
             if isinstance(thing, kind):
                 before = contents(thing)
@@ -209,19 +293,37 @@ class Held:
             return following
         return [*following, *(self._look_at_dict(own) if type(own) is dict else ())]
 
+    def _keep_slots(self, thing):
+        """Keep what the __slots__ of a thing hold, and return it."""
+        kinds = (vars(kind) for kind in type(thing).__mro__ if "__slots__" in vars(kind))
+        slots = [slot for kind in kinds for slot in kind.values() if type(slot) is types.MemberDescriptorType]
+        before = []
+        for slot in slots:
+            try:
+                before.append((slot, slot.__get__(thing)))
+            except AttributeError:  # empty
+                continue
+        if before and type(thing).__module__.partition(".")[0] not in sys.stdlib_module_names:
+            self.others.append((thing, before, _fill_slots))
+            return [value for _, value in before]
+        return []
+
     def put_back(self) -> list[str]:
         """Give everything that changed its contents again; return the kinds of what could not be put back."""
-        failed = []
-        for found in self.empty:
+        failed, kept = [], {id(found) for found, _ in self.dicts}
+        hooks = (own[name] for own in self.layers for name in HOOKS if own[name])
+        for found in (*self.empty, *(found for found in hooks if id(found) not in kept)):
             if found:
                 found.clear()
         for found, before in self.dicts:
-            if len(found) != len(before) or not all(map(is_, found.values(), before.values())):
+            same = len(found) == len(before) and all(map(is_, found.values(), before.values()))
+            if not (same and all(map(is_, found, before))):  # the keys and their order too
                 found.clear()
                 found.update(before)
         for thing, before, put_back in self.others:
             try:
-                put_back(thing, before)
+                if _is_changed(thing, before):
+                    put_back(thing, before)
             except Exception:
                 failed.append(type(thing).__name__)
         for tensor, requires_grad in self.tensors:
@@ -230,16 +332,88 @@ class Held:
         return failed
 
 
+def _is_changed(thing, before) -> bool:
+    """Say whether a container holds other objects than before; of what is no container nobody asks."""
+    if isinstance(thing, dict):
+        now = [*map(id, dict.keys(thing)), *map(id, dict.values(thing))]
+        return now != [*map(id, before), *map(id, before.values())]
+    if isinstance(thing, set):
+        return {*map(id, set.__iter__(thing))} != {*map(id, before)}
+    if isinstance(thing, list | deque):
+        kind = list if isinstance(thing, list) else deque
+        return [*map(id, kind.__iter__(thing))] != [*map(id, before)]
+    return True
+
+
+class Numbers:
+    """Which tensors have numbers during a run, and whose they are: nothing is written into what the user holds.
+
+    The first write into a tensor of the user's goes into a copy of its memory, which the rest of the run sees in its
+    place. A tensor that was to be filled from a shape alone has numbers that nobody knows.
+    """
+
+    def __init__(self, held: Held):
+        self.held, self.kept, self.copies, self.unknown = held, None, {}, {}
+
+    def is_kept(self, tensor: Tensor) -> bool:
+        """Say whether a tensor is the user's: a parameter, a buffer, something given, or a view of one."""
+        if self.kept is None:  # made when it is first needed
+            self.kept = {memory_of(tensor) for tensor, _ in self.held.tensors}
+        return memory_of(tensor) in self.kept
+
+    def are_missing(self, tensor: Tensor) -> bool:
+        """Say whether a tensor is a shape alone, or was to be filled from one that is."""
+        return tensor.is_meta or (bool(self.unknown) and memory_of(tensor) in self.unknown)
+
+    def forget(self, tensor: Tensor) -> None:
+        """Note that the numbers of a tensor are not known any more."""
+        self.unknown[memory_of(tensor)] = tensor  # kept, so that its memory is not used anew
+
+    def without(self, arguments):
+        """Return arguments with every tensor as a shape alone; those that are already stay the same object."""
+        with torch._C._DisableTorchDispatch():
+            return tree_map_only(Tensor, lambda tensor: tensor if tensor.is_meta else shape_alone(tensor), arguments)
+
+    def as_seen(self, arguments, to_write: bool = False):
+        """Return arguments with the copies in the place of the user's tensors that were written into, or will be."""
+        with torch._C._DisableTorchDispatch():
+            return tree_map_only(Tensor, partial(self._as_seen, to_write=to_write), arguments)
+
+    def _as_seen(self, tensor, to_write):
+        memory = memory_of(tensor)
+        if to_write and memory not in self.copies and self.is_kept(tensor):
+            if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+                return tensor.clone()
+            self.copies[memory] = tensor.untyped_storage().clone()
+        if memory not in self.copies:
+            return tensor
+        seen = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        return seen.set_(self.copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
+
+
+def memory_of(tensor: Tensor):
+    """Return what stands for the memory of a tensor, the same for all its views."""
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+
+
+def shape_alone(tensor: Tensor) -> Tensor:
+    """Return a tensor without numbers, of the same shape and order in memory as far as there is one."""
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        return torch.empty(tensor.shape, dtype=torch.float32 if tensor.is_quantized else tensor.dtype, device="meta")
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
 @contextmanager
 def put_back_after(held: Held):
-    """Put back, whatever happens, what was held, and the random states of Python, numpy and torch."""
+    """Put back, whatever happens, what was held, the random states of Python, numpy and torch, and torch's dtype."""
     python_state, numpy_random = random.getstate(), sys.modules.get("numpy.random")
-    numpy_state = numpy_random and numpy_random.get_state()
+    numpy_state, dtype = numpy_random and numpy_random.get_state(), torch.get_default_dtype()
     try:
         with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
             yield
     finally:
         failed = held.put_back()
+        torch.set_default_dtype(dtype)
         random.setstate(python_state)
         if numpy_random:
             numpy_random.set_state(numpy_state)

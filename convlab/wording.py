@@ -52,3 +52,12 @@ def minus(number) -> str:
     '−3'
     """
     return str(number).replace("-", "−")
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Return a text with the signs written out that a terminal would obey or nobody would see, but for those kept.
+
+    >>> print(printable("\x1b[31mred"))
+    \\x1b[31mred
+    """
+    return "".join(sign if sign.isprintable() or sign in kept else repr(sign)[1:-1] for sign in text)

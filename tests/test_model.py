@@ -394,8 +394,7 @@ BRANCH = nn.Sequential(OrderedDict(first=nn.Linear(3, 4), gate=Forward(lambda m,
 
 
 @pytest.mark.parametrize("f", [lambda m, x: x if x.sum() > 0 else -x, lambda m, x: x * x.max().item(),
-                               lambda m, x: torch.from_numpy(x.numpy()), lambda m, x: x[x > 0],
-                               lambda m, x: x.cpu() + 1])  # fmt: skip
+                               lambda m, x: torch.from_numpy(x.numpy()), lambda m, x: x[x > 0]])  # fmt: skip
 def test_a_forward_that_looks_at_values_is_an_error_that_names_it_and_the_way_out(f):
     model = nn.Sequential(OrderedDict(first=nn.Linear(3, 4), gate=Forward(f)))
     with pytest.raises(RuntimeError, match=r"(?s)^gate \(Forward\) stopped with .*looks at values.*real=True"):
@@ -510,10 +509,10 @@ def test_an_example_tensor_is_untouched():
 
 
 def test_a_hook_of_the_users_still_runs_during_a_count():
-    model, seen = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5)), []
-    model[1].register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
-    cost_table(model, X)
-    assert seen == [(2, 5, 6, 8)]
+    model, seen = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Linear(8, 2)), []
+    model[1].register_forward_hook(lambda module, inputs, output: (seen.append(output), output[:, :1])[1])
+    assert cost_table(model, X).total.output_shape == (2, 1, 6, 2)
+    assert seen == []  # what a hook keeps is put back, as everything is
 
 
 def test_a_count_after_a_failed_count_is_right():
@@ -631,17 +630,14 @@ def test_counts_of_several_threads_are_right_and_leave_torch_as_it_was():
 @pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize("inner_real", [False, True])
 def test_a_count_inside_a_forward_is_right_and_adds_nothing_to_the_outer_one(real, inner_real):
-    found = []
-
     def forward(self, x):
         inner = torch.zeros(x.shape) if inner_real else tuple(x.shape)
-        found.append(cost_table(self.layers, inner, real=inner_real).total.macs)
+        assert cost_table(self.layers, inner, real=inner_real).total.macs == macs
         return self.layers(x) @ torch.ones(5, 3)
 
     layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Forward(lambda self, x: x @ x.mT), nn.Linear(6, 5))
     model, macs = Forward(forward, layers=layers), 4 * 27 * 36 + 4 * 6 * 6 * 6 + 4 * 6 * 6 * 5
     assert cost_table(model, (1, 3, 8, 8), real=real).total.macs == macs + 4 * 6 * 5 * 3
-    assert found == [macs]
 
 
 def test_a_count_that_fails_lets_the_next_one_count():
