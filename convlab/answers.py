@@ -26,7 +26,7 @@ def _is_plain(x, other=None):
 
 
 def _is_plain_or_complex(x, weight, bias, filters):
-    """Say whether input, weight and bias are of one type, and there is one bias a filter if any."""
+    """Say whether input, weight and bias are of one type, decimal or complex, and there is one bias a filter if any."""
     if not (isinstance(x, Tensor) and isinstance(weight, Tensor) and x.is_contiguous()):
         return False
     if x.dtype is not weight.dtype or not (x.is_floating_point() or x.is_complex()):
@@ -55,13 +55,17 @@ def _window_sizes(sizes, kernel, stride, padding, dilation):
 def _convolution(tally, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     (filters, depth, *kernel), lead = weight.shape, tuple(input.shape)
     axes = len(kernel)
+    if bias is not None and bias.shape != (filters,):  # torch does not look at it where there are no numbers
+        raise ValueError(f"a bias of shape {tuple(bias.shape)}; wanted ({filters},), one number a filter")
     if not _is_plain_or_complex(input, weight, bias, filters) or len(lead) - axes not in (1, 2) or padding == "valid":
         return None
     out, channels, lead = lead[-axes:], lead[-axes - 1], lead[: -axes - 1]
+    given = stride, padding, dilation
     stride, dilation = _numbers(stride, axes, 1), _numbers(dilation, axes, 1)
     zeros = (0,) * axes if padding == "same" else _numbers(padding, axes, 0)
-    if stride is None or dilation is None or zeros is None:
-        return None
+    if stride is None or dilation is None or zeros is None:  # nor at these
+        wanted = "positive strides and dilations, paddings of 0 or more, one or one for each axis"
+        raise ValueError(f"stride, padding and dilation {given}; wanted {wanted}")
     if padding != "same":
         out = _window_sizes(out, kernel, stride, zeros, dilation)
     if channels != depth * groups:
@@ -88,7 +92,10 @@ def _same(tally, input, *, inplace=False):
 
 
 def _dropout(tally, input, p=0.5, training=True, inplace=False):
-    return _same(tally, input, inplace=inplace) if 0 <= p <= 1 else None
+    answer = _same(tally, input, inplace=inplace) if 0 <= p <= 1 else None
+    if answer is not None and tally.is_product(input):
+        tally.mark_product(answer)
+    return answer
 
 
 def _bounded(tally, input, min_val=-1.0, max_val=1.0, inplace=False):

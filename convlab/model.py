@@ -180,7 +180,8 @@ class _Functions(TorchFunctionMode):
         if self.numbers.copies or name in EXPOSING:
             args, kwargs = self.numbers.as_seen((args, kwargs), to_write=name in EXPOSING)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        self.tally.use(*tensors)
+        if answer is None:
+            self.tally.use(*tensors)
         if self.real:
             self.operations.counts = answer is None
             try:
@@ -202,7 +203,9 @@ class _Functions(TorchFunctionMode):
     def _set(self, name, function, target, *values):
         """Give a tensor of the user's other data, `x.data = y`, for the rest of the run; leave its flags alone."""
         if name != "__set__" or (function is SET_DATA and values[0].shape != target.shape):
-            raise RuntimeError(f"{name} on a tensor of the model's changes its shape; {VALUES}")
+            raise RuntimeError(
+                f"{name} on a tensor of the model's changes its shape, which is done on real data alone: give example tensors and real=True"
+            )
         if function is SET_DATA and self.numbers.are_missing(values[0]):
             self.numbers.forget(target)
         elif function is SET_DATA:

@@ -215,7 +215,7 @@ class Held:
 
     def __init__(self, *roots):
         self.dicts, self.empty, self.others, self.tensors, self.layers = [], [], [], [], []
-        self.kinds, self.classes = _kinds(), set()
+        self.kinds, self.classes, self.gradients = _kinds(), set(), []
         seen, todo = set(), [*roots]
         while todo:
             thing = todo.pop()
@@ -246,6 +246,9 @@ class Held:
     def _look_at_tensor(self, tensor):
         self.tensors.append((tensor, tensor.requires_grad))
         self._look_at_dict(tensor.__dict__)
+        if tensor.requires_grad and tensor.is_leaf and tensor.grad is not None:
+            self.gradients.append((tensor, tensor.grad))
+            self.tensors.append((tensor.grad, False))
 
     def _look_at_module(self, module, kind):
         own = module.__dict__
@@ -329,6 +332,9 @@ class Held:
         for tensor, requires_grad in self.tensors:
             if tensor.requires_grad != requires_grad:
                 tensor.requires_grad_(requires_grad)
+        for tensor, gradient in self.gradients:
+            if tensor.grad is not gradient:
+                tensor.grad = gradient
         return failed
 
 

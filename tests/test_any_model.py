@@ -505,3 +505,16 @@ def test_what_a_forward_keeps_on_its_class_is_gone():
 
     cost_table(Cached(), (2, 4))
     assert (Cached.mask, Base.cache, hasattr(Base, "extra")) == (None, {}, False)
+
+
+def test_gradients_that_a_forward_clears_are_still_there():
+    def forward(m, x):
+        m.linear.weight.grad.zero_()
+        m.linear.zero_grad()
+        return m.linear(x)
+
+    model = Forward(forward, linear=nn.Linear(4, 4))
+    model.linear(torch.ones(2, 4)).sum().backward()
+    wanted = model.linear.weight.grad.clone()
+    cost_table(model, (2, 4))
+    assert torch.equal(model.linear.weight.grad, wanted)
