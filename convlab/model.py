@@ -202,13 +202,13 @@ class _Functions(TorchFunctionMode):
 
     def _set(self, name, function, target, *values):
         """Give a tensor of the user's other data, `x.data = y`, for the rest of the run; leave its flags alone."""
-        if name != "__set__" or (function is SET_DATA and values[0].shape != target.shape):
-            raise RuntimeError(
-                f"{name} on a tensor of the model's changes its shape, which is done on real data alone: give example tensors and real=True"
-            )
-        if function is SET_DATA and self.numbers.are_missing(values[0]):
+        sets_data = function == SET_DATA
+        if name in RESHAPING or (sets_data and values[0].shape != target.shape):
+            way_out = "which is done on real data alone: give example tensors and real=True"
+            raise RuntimeError(f"{name} on a tensor of the model's changes its shape, {way_out}")
+        if sets_data and self.numbers.are_missing(values[0]):
             self.numbers.forget(target)
-        elif function is SET_DATA:
+        elif sets_data:
             with torch._C._DisableTorchDispatch():
                 self.numbers.as_seen(target, to_write=True).copy_(values[0])
 
