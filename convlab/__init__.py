@@ -1,7 +1,7 @@
 """What convolutions cost: exact counts, the loops that check them, and the figures of the course.
 
-The public names are those imported here. `import convlab` loads the arithmetic alone: torch is loaded when
-`spec_from_module` or `to_module` is first used or a model is counted, matplotlib when `convlab.figures` is.
+The public names are those imported here and those in `LATE`. `import convlab` loads the arithmetic alone: torch is
+loaded when one of `LATE` is first used or a model is counted, matplotlib when `convlab.figures` is.
 """
 
 from convlab.cost import addition_count, arithmetic_intensity, flop_count, mac_count, memory_bytes, param_count
@@ -10,11 +10,21 @@ from convlab.shape import output_shape
 from convlab.spec import ConvSpec
 
 __version__ = "0.1.0"
+LATE = {  # the names that need torch, and where they are
+    "Call": "running",
+    "as_is": "running",
+    "explain": "explaining",
+    "memory_table": "memory",
+    "report": "reporting",
+    "spec_from_module": "torch_layers",
+    "to_module": "torch_layers",
+    "training_table": "training_step",
+}
 
 
 def __getattr__(name):
-    if name in ("spec_from_module", "to_module"):  # the two names that need torch
-        from convlab import torch_layers
+    if name in LATE:
+        from importlib import import_module
 
-        return getattr(torch_layers, name)
+        return getattr(import_module(f"convlab.{LATE[name]}"), name)
     raise AttributeError(f"module 'convlab' has no attribute {name!r}")

@@ -128,7 +128,7 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an
             `nn.Module`.
         inputs: a shape or an example tensor for each input of the forward. A tuple or a list of numbers is a shape:
-            `running.as_is(…)` hands it on as it is. `running.Call(…)` holds all arguments of a forward whose names
+            `as_is(…)` hands it on as it is. `Call(…)` holds all arguments of a forward whose names
             are those of this function.
         real: for an `nn.Module` whose forward looks at values: count while a copy of it runs on real data, on zeros
             where a shape is given. As slow as the model, with its memory.

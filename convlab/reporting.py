@@ -114,7 +114,7 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
         ours = "convlab"
     versions = f"{ours}, torch {torch.__version__}, Python {platform.python_version()}"
     answers = {
-        "model": f"{type(model).__name__}, {plural(sum(bool(row.macs) for row in table.rows), 'row')} with MACs, {mode} mode",
+        "model": f"{type(model).__name__} in {mode} mode, {plural(len(table.rows), 'row')} in its table",
         "input": shapes,
         "output": "–" if total.output_shape is None else str(total.output_shape),
         "parameters": f"{total.params:,}: {trainable:,} trainable, {total.params - trainable:,} frozen; "

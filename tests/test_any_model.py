@@ -161,7 +161,11 @@ NAMED = {  # what: model, inputs, the words that name it
     "cosine similarity": (nn.CosineSimilarity(), [(3, 4), (3, 4)], "cosine_similarity"),
     "linear interpolation": (nn.Upsample(scale_factor=3, mode="linear"), [(1, 2, 5)], "upsample_linear1d"),
     "trilinear": (nn.Upsample(scale_factor=2, mode="trilinear"), [(1, 2, 3, 4, 5)], "upsample_trilinear3d"),
-    "a grid": (Forward(lambda m, x, at: F.grid_sample(x, at, align_corners=False)), [(1, 2, 4, 5), (1, 3, 3, 2)], "grid_sampler"),
+    "a grid": (
+        Forward(lambda m, x, at: F.grid_sample(x, at, align_corners=False)),
+        [(1, 2, 4, 5), (1, 3, 3, 2)],
+        "grid_sampler",
+    ),
     "weighted bags": (
         Forward(lambda m, x: m.bag(torch.tensor([[1, 2], [3, 4]]), per_sample_weights=x), bag=BAG),
         [(2, 2)],
@@ -180,7 +184,7 @@ NAMED = {  # what: model, inputs, the words that name it
     ),
     "a coroutine": (Forward(lambda m, x: asleep(x)), [(2, 3)], "coroutine"),
     "an endless generator": (Forward(lambda m, x: iter(lambda: x, None)), [(2, 3)], "callable_iterator"),
-}  # fmt: skip
+}
 
 
 async def asleep(x):
