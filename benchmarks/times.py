@@ -12,7 +12,7 @@ import torch
 
 from convlab.measuring.benchmark import MEMORY_FORMATS, Job, machine_peaks, time_conditions, time_in_turns
 from convlab.measuring.recordings import FOLDER, save
-from convlab.measuring.timing import Timing
+from convlab.measuring.timings import Timing
 from convlab.networks import papers
 from convlab.networks.single_layers import equal_macs, equal_shapes
 

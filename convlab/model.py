@@ -89,7 +89,7 @@ class _Tally:
         kinds[kind] = tuple(shape), macs + more_macs, flops + more_flops
 
     def count_sums(self, kind, weight, shape, products, added):
-        """Count output numbers of that shape, each a sum of so many products, and of one number more if `added`."""
+        """Count output numbers of that shape, each a sum of so many products, and one more if `added` (see `cost`)."""
         outputs = prod(shape)
         self.count(kind, weight, shape, products * outputs, max(2 * products - 1 + added, 0) * outputs)
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from convlab import ConvSpec
 from convlab.measuring import benchmark
 from convlab.measuring.benchmark import Job, compare, machine_peaks, median_seconds, time_conditions, time_in_turns
-from convlab.measuring.timing import LayerTiming, Peaks, Ratio, Timing
+from convlab.measuring.timings import LayerTiming, Peaks, Ratio, Timing
 
 benchmark.WARM_UP_SECONDS = 0.005  # the tests need no warm machine
 QUICK = {"repeats": 4, "max_seconds": 0}

@@ -8,7 +8,6 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,7 +19,6 @@ from convlab import check, cost_table
 from convlab.exercises import design
 from convlab.exercises.attempts import ATTEMPT_SEEDS, attempt, attempts
 from convlab.exercises.design import BUDGET, TIGHT, Budget, Design, starter
-from convlab.figures import draw_accuracy, show
 from convlab.measuring.accuracy import Accuracy
 from convlab.measuring.digits_training import INPUT_SHAPE, measure_accuracy, split_digits, train, train_and_test
 
@@ -557,18 +555,6 @@ def test_a_name_that_is_too_long_is_refused_before_the_training(kept):
     reply = make("n" * 25, lambda: pytest.fail("it was built"))
     assert reply.outcome == "wrong" and "has 25 letters. Wanted a name of 24 at most." in reply.message
     assert len(attempts(path)) == 1
-
-
-def test_six_attempts_with_long_names_do_not_make_the_picture_wider():
-    rows = [Accuracy(f"{n}" * 24, 8, 9 + n, (0,), (0.5,), 8, "") for n in range(6)]
-    one, six = (np.frombuffer(show(draw_accuracy, (part, LOOSE)).png[16:20], ">u4") for part in (rows[:1], rows))
-    assert six < 1.05 * one
-
-
-def test_the_point_of_an_attempt_that_is_over_in_its_other_cost_says_so():
-    rows = [Accuracy("mine", 650, 640, (0,), (0.5,), 8, "")]
-    ax = draw_accuracy((rows, LOOSE._replace(params=649)))
-    assert "mine (over: parameters)" in [text.get_text() for text in ax.texts]
 
 
 def test_attempts_outlive_a_restart_and_keep_their_order_and_names(kept):

@@ -16,7 +16,7 @@ from test_canvas import box, meet, shown, title, words
 from convlab import ConvSpec
 from convlab.figures import draw_roofline, draw_time_against_macs
 from convlab.figures.scatter import MAX_POINTS
-from convlab.measuring.timing import LayerTiming, Peaks
+from convlab.measuring.timings import LayerTiming, Peaks
 
 LAYERS = {  # on 2 images of 3 channels, 8 × 10: bytes of float32 moved and MACs, by hand below
     "standard": ConvSpec(3, 6, 3, padding=1, bias=False),  # 27 * 6 * 160 = 25,920

@@ -11,7 +11,7 @@ from convlab import cost_table
 from convlab.measuring.accuracy import Accuracy
 from convlab.measuring.digits_training import INPUT_SHAPE
 from convlab.measuring.recordings import load, recorded_file
-from convlab.measuring.timing import LayerTiming, Peaks, Timing
+from convlab.measuring.timings import LayerTiming, Peaks, Timing
 from convlab.networks.digits import WIDTHS, builders
 from convlab.networks.single_layers import equal_macs, equal_shapes
 

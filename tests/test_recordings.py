@@ -12,7 +12,7 @@ from convlab import ConvSpec
 from convlab.measuring import recordings
 from convlab.measuring.accuracy import Accuracy
 from convlab.measuring.recordings import load, machine, recorded_file, save
-from convlab.measuring.timing import LayerTiming, Peaks
+from convlab.measuring.timings import LayerTiming, Peaks
 
 
 def rows_to_record():

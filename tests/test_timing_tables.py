@@ -7,7 +7,6 @@ from strategies import raises
 from test_benchmark import QUIET
 
 from convlab import ConvSpec
-from convlab.measuring.timing import LayerTiming, Peaks
 from convlab.measuring.timing_tables import (
     CONDITION,
     condition_frame,
@@ -18,6 +17,7 @@ from convlab.measuring.timing_tables import (
     split_runs,
     time_table,
 )
+from convlab.measuring.timings import LayerTiming, Peaks
 
 STANDARD, GROUPED = ConvSpec(4, 8, (3, 2), bias=False), ConvSpec(4, 8, (3, 2), groups=4, bias=False)
 ROUNDS = (1.0, 2.0, 4.0, 3.0, 8.0)  # a drifting machine

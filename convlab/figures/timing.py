@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from convlab.figures.canvas import DASHES, check_pair, drawing
 from convlab.figures.scatter import Point, check_rows, draw_points
-from convlab.measuring.timing import LayerTiming, Peaks
+from convlab.measuring.timings import LayerTiming, Peaks
 from convlab.wording import percent, plural
 
 NOISY = "Too noisy to read: time it again on a quieter machine"

@@ -22,7 +22,7 @@ from torch.utils.benchmark import Timer
 from tqdm import tqdm
 
 from convlab.counting import chain_cost_table
-from convlab.measuring.timing import MIN_REPEATS, LayerTiming, Peaks, Timing, as_specs
+from convlab.measuring.timings import MIN_REPEATS, LayerTiming, Peaks, Timing, as_specs
 from convlab.shape import Shape
 from convlab.spec import ConvSpec, exact_int
 from convlab.torch_layers import to_module

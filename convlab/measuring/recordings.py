@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from convlab.measuring.accuracy import Accuracy
-from convlab.measuring.timing import LayerTiming, Peaks, Timing
+from convlab.measuring.timings import LayerTiming, Peaks, Timing
 from convlab.spec import ConvSpec
 
 Row = Timing | LayerTiming | Peaks | Accuracy

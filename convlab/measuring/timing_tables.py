@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from pandas import Categorical, DataFrame
 
-from convlab.measuring.timing import QUARTILES, LayerTiming, Ratio
+from convlab.measuring.timings import QUARTILES, LayerTiming, Ratio
 
 BASE = "standard"  # the label of the layer that the others are compared with
 CONDITION = ["batch", "memory_format", "backward", "threads"]
