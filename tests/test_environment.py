@@ -218,7 +218,7 @@ def test_the_readme_lists_every_notebook_once_and_in_order():
 def test_the_examples_in_the_readme_print_what_the_readme_shows(capsys):
     examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text_of("README.md"), re.DOTALL)
     namespace = {}
-    assert len(examples) == text_of("README.md").count("```python") == 2
+    assert len(examples) == text_of("README.md").count("```python") == 3
     for code, shown in examples:
         exec(code, namespace)
         assert capsys.readouterr().out == shown
