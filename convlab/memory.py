@@ -12,7 +12,8 @@ The convention, stated here and used for every number of bytes:
   keep stands in the row of the first one.
 
 Copies of the model run on the meta device (shapes without numbers), with torch's operations as they are there:
-attention is a chain of matrix products, which is more memory than one fused operation takes.
+attention is a chain of matrix products, which take more memory than one fused operation, and a recurrent layer one of
+steps. In eval mode batch normalisation returns two numbers for each channel, as on a GPU and not on a CPU.
 """
 
 from __future__ import annotations
@@ -116,14 +117,14 @@ class MemoryTable:
         *_, weights, outputs, saved, peaks = zip(*self.rows)
         return LayerMemory("total", "", self.output_shape, sum(weights), sum(outputs), sum(saved), max(peaks))
 
-    def to_pandas(self) -> DataFrame:
-        """Return the rows, without the total, as a DataFrame of exact bytes."""
+    def to_pandas(self, rows: Iterable[LayerMemory] | None = None) -> DataFrame:
+        """Return the rows, without the total, or other ones, as a DataFrame of exact bytes."""
         from pandas import DataFrame  # here, so that importing stays fast
 
-        return DataFrame(self.rows, columns=LayerMemory._fields)
+        return DataFrame(self.rows if rows is None else rows, columns=LayerMemory._fields)
 
     def _display_frame(self) -> DataFrame:
-        frame = MemoryTable.to_pandas(MemoryTable([*self.rows, self.total], {}))
+        frame = self.to_pandas([*self.rows, self.total])
         frame["name"] = [printable(name) for name in frame["name"]]
         for name in COLUMNS:
             frame[name] = [readable_bytes(int(count)) if count else "–" for count in frame[name]]
@@ -224,7 +225,7 @@ def _run(model, inputs, named_inputs, held, real, gradients) -> _Watch:
     watch, saved = _Watch(tally, held, real, (args, kwargs), own), []
 
     def pack(tensor):
-        kept = _Saved(tensor)
+        kept = _Saved(tensor.detach())  # else a result that its own operation keeps would never be freed
         saved.append((tally.running[-1], ref(kept)))
         return kept
 

@@ -5,6 +5,8 @@ or Python, and the weak references fire when a storage of real data is freed.
 """
 
 import copy
+import gc
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakValueDictionary, finalize
 
@@ -206,7 +208,7 @@ def saved_in_training(model, *inputs):
     def pack(tensor):
         storage = tensor.untyped_storage()
         kept[storage._cdata] = storage
-        return tensor
+        return tensor.detach()
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         output = model(*inputs)
@@ -353,11 +355,14 @@ def test_layers_and_functions_take_the_same():
 
 def test_what_takes_the_place_of_a_tensor_of_the_model_is_an_activation():
     def forward(self, x):
-        self.table = None  # its memory is free for the next tensor
-        return x.exp()
+        made = []
+        while self.tables:
+            self.tables.pop()  # its memory is free for the next tensor
+            made.append(x.exp())
+        return made
 
-    (row,) = memory_table(Forward(forward, table=torch.zeros(2, 3)), (2, 3)).rows
-    assert (row.output_bytes, row.peak_bytes) == (24, 48)
+    (row,) = memory_table(Forward(forward, tables=[torch.zeros(2, 3) for _ in range(200)]), (2, 3)).rows
+    assert (row.output_bytes, row.peak_bytes) == (200 * 24, 201 * 24)
 
 
 def test_what_changes_the_input_in_place_returns_nothing_new():
@@ -375,6 +380,13 @@ def test_a_layer_without_an_operation_is_listed_and_a_forward_of_views_is_not():
 def test_a_model_without_an_operation_holds_its_input():
     (row,) = memory_table(nn.Identity(), (2, 3)).rows
     assert row == ("Identity", "Identity", (2, 3), 0, 0, 0, 24)
+
+
+def test_layers_inside_layers_may_be_many():
+    model = nn.Linear(3, 3)
+    for _ in range(400):
+        model = nn.Sequential(model)
+    assert memory_table(model, (2, 3)).total.peak_bytes == 48
 
 
 # Weights
@@ -548,6 +560,17 @@ def test_the_model_its_inputs_and_the_random_state_are_left_as_they_were(fail, r
     assert [(tensor._version, tensor.requires_grad) for tensor in after] == [(v, g) for _, v, g in before]
     assert (model.calls, model.cache, model.norm.training, {*vars(model)}) == (0, [], True, names)
     assert torch.equal(torch.get_rng_state(), state) and nn.Module.__call__ is call
+
+
+def test_no_copy_of_the_model_is_left_behind():
+    class Chain(nn.Sequential):
+        pass
+
+    model = Chain(nn.Linear(3, 4), nn.Sigmoid(), nn.ReLU(inplace=True))
+    memory_table(model, (2, 3))
+    gc.collect()
+    with warnings.catch_warnings(action="ignore"):  # some of what there is warns when it is looked at
+        assert [found for found in gc.get_objects() if type(found) is Chain] == [model]
 
 
 def test_a_backward_pass_that_waits_is_not_disturbed():
