@@ -355,7 +355,7 @@ CHEATS = {  # name → (answer, what the reply says)
     ),
     "products written out": (
         network(lambda self, x: (flat(x)[:, None] * self.head.weight).sum(2)),
-        "head (not called) has 650 parameters and no counted MACs",
+        "cost_table cannot count aten.sum",
     ),
     "a table by pixel": (
         network(lambda self, x: self.head(flat((16 * x).long())).sum(1), partial(nn.Embedding, 17, 10)),
