@@ -22,7 +22,6 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack
-from copy import deepcopy
 from functools import cached_property
 from math import prod
 from threading import get_ident
@@ -48,7 +47,7 @@ from convlab.model import (
     _stopped,
     _Tally,
 )
-from convlab.running import Held, Numbers, arguments, example, memory_of, put_back_after, shape_alone
+from convlab.running import Held, Numbers, arguments, copied, example, memory_of, put_back_after
 from convlab.shape import check_shape
 from convlab.spec import exact_int
 from convlab.table import HEADINGS, CostTable
@@ -202,22 +201,9 @@ class _Saved:
         self.tensor = tensor
 
 
-def _copy(model, held, real):
-    """Return a copy of the model, whose tensors have no numbers unless it is to compute."""
-    memo = {}
-    for tensor, needs_grad in () if real else held.tensors:
-        made = shape_alone(tensor)
-        is_param = isinstance(tensor, nn.Parameter)
-        memo[id(tensor)] = nn.Parameter(made, needs_grad) if is_param else made.requires_grad_(needs_grad)
-    try:
-        return deepcopy(model, memo)
-    except Exception as error:
-        raise RuntimeError(f"a copy of the model runs, and it cannot be copied: {error}") from error
-
-
 def _run(model, inputs, named_inputs, held, real, gradients) -> _Watch:
     """Run a copy of the model once, with or without gradients, and return what was found."""
-    model = _copy(model, held, real)
+    model = copied(model, held, real)
     tally = _Tally(dict(model.named_modules()))
     own = {memory_of(tensor): tensor for tensor, _ in Held(model).tensors}  # held, so that no other gets its place
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))

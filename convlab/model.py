@@ -20,7 +20,6 @@ import sys
 import warnings
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from copy import deepcopy
 from functools import cache, partial
 from itertools import islice
 from math import gcd, prod
@@ -37,7 +36,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convlab.answers import answer_function, answer_layer, usual_kinds
 from convlab.no_products import WEIGHTED_SUMS, has_no_products
-from convlab.running import Held, Numbers, arguments, example, put_back_after, shape_alone
+from convlab.running import Held, Numbers, arguments, copied, example, put_back_after, shape_alone
 from convlab.spec import conv_kind
 from convlab.table import CostTable, LayerCost
 from convlab.wording import listed, printable
@@ -72,6 +71,7 @@ class _Tally:
                     self.params[layer] = self.params.get(layer, 0) + param.numel()
         self.names = {id(module): name for name, module in self.modules.items()}
         self.running, self.rows, self.outputs, self.used_by, self.uncounted = [""], {}, {}, {}, {}
+        self.error = self.stopped = None  # the last error, and the layer that it stopped
         self.products = {}  # element-wise products, by their identity: a sum over one is a sum of products
 
     def has_row(self, name) -> bool:
@@ -431,9 +431,15 @@ def _layers_named(tally, real):
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
         output = answer_layer(tally, module, args, kwargs) if type(module) in usual else None
-        if output is None:
-            output = original(module, *args, **kwargs)
-        del running[depth:]  # more than one, if a layer inside failed and the model went on
+        try:
+            if output is None:
+                output = original(module, *args, **kwargs)
+        except Exception as error:
+            if tally.error is not error:  # the innermost layer that it stopped, whether or not the model goes on
+                tally.error, tally.stopped = error, tally.label()
+            raise
+        finally:
+            del running[depth:]
         if name in listed:
             tally.rows.setdefault(name, {})
             with torch._C.DisableTorchFunction():
@@ -467,7 +473,8 @@ def _stopped(tally, error, inputs, real) -> RuntimeError:
     """Return the error that says which layer stopped, why, on what, and the way out."""
     whole = printable(str(error).strip(), "\n")
     given = [tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in tree_leaves(inputs)]
-    text = f"{tally.label()} stopped with {type(error).__name__}: {whole.partition(chr(10))[0]}"
+    layer = tally.stopped if tally.error is error else tally.label()
+    text = f"{layer} stopped with {type(error).__name__}: {whole.partition(chr(10))[0]}"
     text += f"\nThe model was given {given}."
     fitting = (hint for words, hint in HINTS.items() if any(word in whole.lower() for word in words))
     hint = next((hint for hint in fitting if hint is not VALUES or not real), "")
@@ -480,6 +487,8 @@ def model_cost_table(model: nn.Module, inputs: tuple, named_inputs: dict, real=F
     with ONE_AT_A_TIME, ExitStack() as stack:
         stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
         sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
+        RUNNING.append(None)  # a count outside this one does not see the preparations
+        stack.callback(RUNNING.pop)
         held = Held(model, inputs, named_inputs)
         stack.enter_context(put_back_after(held))
         return _count(model, inputs, named_inputs, held, real, two_macs)
@@ -500,13 +509,7 @@ def _finished(tally, output):
 
 def _count(model, inputs, named_inputs, held, real, two_macs):
     _check_modules(dict(model.named_modules()), real)
-    try:
-        model = deepcopy(model) if real else model
-    except Exception as error:
-        way_out = "leave real=True out, or leave what cannot be copied out of the model"
-        raise RuntimeError(
-            f"real=True runs a copy of the model, and it cannot be copied: {error}; {way_out}"
-        ) from error
+    model = copied(model, held, real) if real else model
     tally = _Tally(dict(model.named_modules()))
     numbers = Numbers(held)
     operations = _Operations(tally, numbers, real)

@@ -13,7 +13,7 @@ import types
 import warnings
 from collections import OrderedDict, deque
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from numbers import Real
 from operator import is_
@@ -349,6 +349,23 @@ def _is_changed(thing, before) -> bool:
         kind = list if isinstance(thing, list) else deque
         return [*map(id, kind.__iter__(thing))] != [*map(id, before)]
     return True
+
+
+def copied(model: nn.Module, held: Held, real: bool) -> nn.Module:
+    """Return a copy of a model for a run, whose tensors are shapes alone unless it is to compute.
+
+    Raises:
+        RuntimeError: the model cannot be copied.
+    """
+    memo = {}
+    for tensor, needs_grad in () if real else held.tensors:
+        shape, is_param = shape_alone(tensor), isinstance(tensor, nn.Parameter)
+        memo[id(tensor)] = nn.Parameter(shape, needs_grad) if is_param else shape.requires_grad_(needs_grad)
+    try:
+        return deepcopy(model, memo)
+    except Exception as error:
+        way_out = "leave real=True out, or what cannot be copied" if real else "leave what cannot be copied out of it"
+        raise RuntimeError(f"a copy of the model runs, and it cannot be copied: {error}; {way_out}") from error
 
 
 class Numbers:

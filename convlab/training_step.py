@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from copy import deepcopy
 from types import GeneratorType
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convlab.counting import cost_table
 from convlab.model import FORMULAS, LEFT_FACTOR, ONE_AT_A_TIME, RUNNING, _layers_named, _Operations, _stopped, _Tally
-from convlab.running import AsIs, Held, Numbers, arguments, example, memory_of, put_back_after, shape_alone
+from convlab.running import AsIs, Held, Numbers, arguments, copied, example, memory_of, put_back_after
 from convlab.table import CostTable
 
 HEADINGS = ("layer", "kind", "forward MACs", "input gradient MACs", "weight gradient MACs", "step MACs")
@@ -105,14 +104,7 @@ def _tensors(tree) -> list[Tensor]:
 
 def _run(model, inputs, held, real):
     """Run a copy's forward with gradients, on shapes alone if not `real`; return its output and the operations."""
-    copies = {}
-    for tensor, needs_grad in () if real else held.tensors:  # a copy of the model's layers, without its numbers
-        shape, is_param = shape_alone(tensor), isinstance(tensor, nn.Parameter)
-        copies[id(tensor)] = nn.Parameter(shape, needs_grad) if is_param else shape.requires_grad_(needs_grad)
-    try:
-        model = deepcopy(model, copies)
-    except Exception as error:
-        raise RuntimeError(f"a training step is counted on a copy, and the model cannot be copied: {error}") from error
+    model = copied(model, held, real)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
     device = first.device if real else "meta"
     with ExitStack() as stack:

@@ -264,7 +264,7 @@ def test_a_layer_whose_weight_another_one_uses_has_the_row():
 
 def test_a_model_that_cannot_be_copied_is_refused():
     model = Forward(lambda m, x: m.f1(x), f1=nn.Linear(4, 3), lock=Lock())
-    with raises(RuntimeError, "a training step is counted on a copy, and the model cannot be copied: cannot pickle"):
+    with raises(RuntimeError, "a copy of the model runs, and it cannot be copied: cannot pickle"):
         training_table(model, (2, 4))
 
 
