@@ -11,14 +11,14 @@ from convlab.spec import ConvSpec
 
 __version__ = "0.1.0"
 LATE = {  # the names that need torch, and where they are
-    "Call": "running",
-    "as_is": "running",
-    "explain": "explaining",
-    "memory_table": "memory",
-    "report": "reporting",
+    "Call": "forward.inputs",
+    "as_is": "forward.inputs",
+    "explain": "reports.explain",
+    "memory_table": "reports.memory",
+    "report": "reports.report",
     "spec_from_module": "torch_layers",
     "to_module": "torch_layers",
-    "training_table": "training_step",
+    "training_table": "reports.training_step",
 }
 
 

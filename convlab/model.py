@@ -34,9 +34,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from convlab.answers import answer_function, answer_layer, usual_kinds
-from convlab.no_products import WEIGHTED_SUMS, has_no_products
-from convlab.running import Held, Numbers, arguments, copied, example, put_back_after, shape_alone
+from convlab.forward.answers import answer_function, answer_layer, usual_kinds
+from convlab.forward.inputs import arguments, example
+from convlab.forward.no_products import WEIGHTED_SUMS, has_no_products
+from convlab.forward.untouched import Held, copied, put_back_after
+from convlab.forward.values import Numbers, shape_alone
 from convlab.spec import conv_kind
 from convlab.table import CostTable, LayerCost
 from convlab.wording import listed, printable

@@ -18,8 +18,8 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import cost_table
+from convlab.forward.inputs import Call, as_is
 from convlab.model import ValuesNeeded
-from convlab.running import Call, as_is
 
 both_modes = pytest.mark.parametrize("real", [False, True], ids=["shapes", "real"])
 

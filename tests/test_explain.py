@@ -13,10 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import ConvSpec, cost_table
 from convlab.audit.published_counts import AT_160, CUT, NO_BATCHNORM, NO_BATCHNORM_CUT, NO_LINEAR, PUBLISHED, UNKNOWN
-from convlab.explaining import explain
+from convlab.forward.inputs import Call
 from convlab.measuring.recordings import recorded_file
 from convlab.networks.papers import mobilenet_v1, mobilenet_v2, resnet50, vgg16
-from convlab.running import Call
+from convlab.reports.explain import explain
 
 IMAGE = (1, 3, 224, 224)
 network = cache(on_meta)

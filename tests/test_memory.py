@@ -24,8 +24,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from convlab import ConvSpec, cost_table, memory_bytes, to_module
-from convlab.memory import MemoryTable, memory_table
 from convlab.model import ValuesNeeded
+from convlab.reports.memory import MemoryTable, memory_table
 from tests.strategies import chains
 
 

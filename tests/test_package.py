@@ -21,8 +21,7 @@ FILES = {
     for path in sorted(ROOT.glob("convlab/**/*.py"))
 }
 ARITHMETIC = ["wording", "spec", "shape", "cost", "table"]
-ROOMS = [*ARITHMETIC, "no_products", "running", "answers", "reference", "torch_layers", "model", "counting"]
-ROOMS += ["memory", "training_step", "explaining", "reporting"]
+ROOMS = [*ARITHMETIC, "forward", "reference", "torch_layers", "model", "counting", "reports"]
 ROOMS += ["networks", "measuring", "audit", "figures", "exercises", "check"]
 LESSONS = [nbformat.read(path, as_version=4) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 

@@ -6,9 +6,9 @@ from strategies import raises
 from torch import nn
 
 from convlab import cost_table
-from convlab.memory import memory_table, readable_bytes
-from convlab.reporting import report
-from convlab.training_step import training_table
+from convlab.reports.memory import memory_table, readable_bytes
+from convlab.reports.report import report
+from convlab.reports.training_step import training_table
 
 
 class UNet(nn.Module):

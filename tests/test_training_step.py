@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import ConvSpec, cost_table
 from convlab.networks.papers import mobilenet_v2
-from convlab.training_step import training_table
+from convlab.reports.training_step import training_table
 
 
 class Forward(nn.Module):

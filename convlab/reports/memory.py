@@ -36,6 +36,9 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._pytree import tree_leaves
 
 from convlab.counting import chain_cost_table, named_layers
+from convlab.forward.inputs import arguments, example
+from convlab.forward.untouched import Held, copied, put_back_after
+from convlab.forward.values import Numbers, memory_of
 from convlab.model import (
     ONE_AT_A_TIME,
     RUNNING,
@@ -47,7 +50,6 @@ from convlab.model import (
     _stopped,
     _Tally,
 )
-from convlab.running import Held, Numbers, arguments, copied, example, memory_of, put_back_after
 from convlab.shape import check_shape
 from convlab.spec import exact_int
 from convlab.table import HEADINGS, CostTable

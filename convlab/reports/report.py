@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from convlab.counting import cost_table
-from convlab.memory import memory_table, readable_bytes
-from convlab.running import arguments
+from convlab.forward.inputs import arguments
+from convlab.reports.memory import memory_table, readable_bytes
+from convlab.reports.training_step import training_table
 from convlab.table import styled
-from convlab.training_step import training_table
 from convlab.wording import format_number, listed, percent, plural
 
 NOT_COUNTED = "normalisation, activations, pooling and other element-wise work"

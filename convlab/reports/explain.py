@@ -232,7 +232,7 @@ def explain(model, input, printed, real: bool = False) -> Explanation:
 
     Args:
         model: an `nn.Module`, or a chain as `cost_table` takes it.
-        input: a shape or an example tensor; `running.Call(…)` holds several.
+        input: a shape or an example tensor; `Call(…)` holds several.
         printed: a number or a text, such as 4.1e9, "569 million", "3.86 GMac" or "25.6M params".
         real: as in `cost_table`.
 

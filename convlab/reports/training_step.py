@@ -22,8 +22,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convlab.counting import cost_table
+from convlab.forward.inputs import AsIs, arguments, example
+from convlab.forward.untouched import Held, copied, put_back_after
+from convlab.forward.values import Numbers, memory_of
 from convlab.model import FORMULAS, LEFT_FACTOR, ONE_AT_A_TIME, RUNNING, _layers_named, _Operations, _stopped, _Tally
-from convlab.running import AsIs, Held, Numbers, arguments, copied, example, memory_of, put_back_after
 from convlab.table import CostTable
 
 HEADINGS = ("layer", "kind", "forward MACs", "input gradient MACs", "weight gradient MACs", "step MACs")

@@ -1,8 +1,8 @@
-"""Run a model's forward for its own sake: what it is given, and everything put back afterwards, whatever happened.
+"""Nothing is changed by a run: everything is put back afterwards, whatever happened.
 
-Shapes become tensors here. What the model, its inputs and the random generators hold is looked at before the run and
-put back after it, part by part, by the methods of Python's and torch's own classes: none of the user's is called. The
-random states are those of the whole process: what other threads draw meanwhile is drawn again.
+What the model, its inputs and the random generators hold is looked at before the run and put back after it, part by
+part, by the methods of Python's, numpy's and torch's own classes: none of the user's is called. The random states are
+those of the whole process: what other threads draw meanwhile is drawn again.
 """
 
 from __future__ import annotations
@@ -13,130 +13,16 @@ import types
 import warnings
 from collections import OrderedDict, deque
 from contextlib import contextmanager
-from copy import copy, deepcopy
+from copy import deepcopy
 from functools import partial
-from numbers import Real
 from operator import is_
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
-from torch.utils._pytree import tree_map_only
 
-from convlab.spec import exact_int
+from convlab.forward.values import shape_alone
 from convlab.wording import listed
-
-
-class AsIs(NamedTuple):
-    """An argument of a forward that is handed on as it is; see `as_is`."""
-
-    value: object
-
-
-def as_is(value) -> AsIs:
-    """Return an argument that is no shape, though it looks like one: a tuple or a list of numbers.
-
-    >>> as_is((7, 7))
-    AsIs(value=(7, 7))
-    """
-    return AsIs(value)
-
-
-class Call:
-    """The arguments of a forward, for names that the counting function has itself: `Call((1, 3, 8, 8), real=True)`."""
-
-    def __init__(self, *args, **kwargs):
-        self.args, self.kwargs = args, kwargs
-
-
-def arguments(inputs: tuple, named_inputs: dict) -> tuple[tuple, dict]:
-    """Return the positional and the named arguments of a forward; one `Call` stands for all of them.
-
-    Raises:
-        TypeError: no input at all, or something beside a `Call`.
-    """
-    if any(isinstance(value, Call) for value in inputs):
-        if len(inputs) > 1 or named_inputs:
-            raise TypeError("a Call holds all arguments of the forward; wanted nothing beside it")
-        return inputs[0].args, inputs[0].kwargs
-    if not (inputs or named_inputs):
-        raise TypeError(
-            "no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input; "
-            "Call() for a forward that takes none"
-        )
-    return inputs, named_inputs
-
-
-def example(value, dtype: torch.dtype, device, made: dict | None = None):
-    """Return a tensor of zeros for a shape, a copy of a tensor; inside tuples, lists and dicts too; the rest as it is.
-
-    A shape is a tuple or a list of numbers. A packed sequence keeps its lengths. What is given twice, as one object, is
-    one object again.
-
-    Raises:
-        TypeError: a shape that holds something else than integers.
-        ValueError: a shape that holds a number below 1.
-    """
-    made = {} if made is None else made
-    if id(value) in made:
-        return made[id(value)]
-    made[id(value)] = value  # what a container finds that holds itself
-    found = made[id(value)] = _example(value, partial(example, dtype=dtype, device=device, made=made))
-    if isinstance(found, Tensor) and not isinstance(value, Tensor):
-        del made[id(value)]  # a shape: two equal ones are two tensors
-    return found
-
-
-def _example(value, of):
-    """Return the example of a value; `of` gives that of a part."""
-    dtype, device = of.keywords["dtype"], of.keywords["device"]
-    if isinstance(value, AsIs):
-        return value.value
-    if isinstance(value, Tensor):
-        return value.detach().to(device, copy=True)
-    if isinstance(value, PackedSequence):
-        return PackedSequence(of(value.data), *value[1:])
-    if isinstance(value, tuple | list):
-        is_named = hasattr(value, "_fields")
-        if value and not is_named and all(isinstance(n, Real) for n in value):
-            where = f"of the input shape {tuple(value)}"
-            try:
-                sizes = [exact_int(f"number {n} {where}", size, 1) for n, size in enumerate(value, 1)]
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{error}; as_is(…) hands on what is no shape") from None
-            return torch.zeros(sizes, dtype=dtype, device=device)
-        return _rebuilt(value, [of(item) for item in value], lambda items: _sequence(value, items, is_named))
-    if isinstance(value, dict):
-        return _rebuilt(value, {key: of(item) for key, item in value.items()}, lambda items: _mapping(value, items))
-    return value
-
-
-def _sequence(value, items, is_named):
-    return type(value)(*items) if is_named else type(value)(items)
-
-
-def _mapping(value, items):
-    made = copy(value)
-    for key, item in items.items():
-        made[key] = item
-    return made
-
-
-def _rebuilt(value, items, build):
-    """Return a container like `value` with other items; the value itself where no item is another."""
-    before = value.values() if isinstance(value, dict) else value
-    if all(map(is_, before, items.values() if isinstance(items, dict) else items)):
-        return value
-    try:
-        return build(items)
-    except Exception as error:
-        kind = type(value).__name__
-        raise TypeError(f"a {kind} cannot be made anew with other items: {error}; wanted as_is(…) around it") from error
-
-
-# What is put back. Only methods of Python's, numpy's and torch's own classes are called, never one of the user's.
 
 
 def _fill_dict(kind, found, before):
@@ -366,64 +252,6 @@ def copied(model: nn.Module, held: Held, real: bool) -> nn.Module:
     except Exception as error:
         way_out = "leave real=True out, or what cannot be copied" if real else "leave what cannot be copied out of it"
         raise RuntimeError(f"a copy of the model runs, and it cannot be copied: {error}; {way_out}") from error
-
-
-class Numbers:
-    """Which tensors have numbers during a run, and whose they are: nothing is written into what the user holds.
-
-    The first write into a tensor of the user's goes into a copy of its memory, which the rest of the run sees in its
-    place. A tensor that was to be filled from a shape alone has numbers that nobody knows.
-    """
-
-    def __init__(self, held: Held):
-        self.held, self.kept, self.copies, self.unknown = held, None, {}, {}
-
-    def is_kept(self, tensor: Tensor) -> bool:
-        """Say whether a tensor is the user's: a parameter, a buffer, something given, or a view of one."""
-        if self.kept is None:  # made when it is first needed
-            self.kept = {memory_of(tensor) for tensor, _ in self.held.tensors}
-        return memory_of(tensor) in self.kept
-
-    def are_missing(self, tensor: Tensor) -> bool:
-        """Say whether a tensor is a shape alone, or was to be filled from one that is."""
-        return tensor.is_meta or (bool(self.unknown) and memory_of(tensor) in self.unknown)
-
-    def forget(self, tensor: Tensor) -> None:
-        """Note that the numbers of a tensor are not known any more."""
-        self.unknown[memory_of(tensor)] = tensor  # kept, so that its memory is not used anew
-
-    def without(self, arguments):
-        """Return arguments with every tensor as a shape alone; those that are already stay the same object."""
-        with torch._C._DisableTorchDispatch():
-            return tree_map_only(Tensor, lambda tensor: tensor if tensor.is_meta else shape_alone(tensor), arguments)
-
-    def as_seen(self, arguments, to_write: bool = False):
-        """Return arguments with the copies in the place of the user's tensors that were written into, or will be."""
-        with torch._C._DisableTorchDispatch():
-            return tree_map_only(Tensor, partial(self._as_seen, to_write=to_write), arguments)
-
-    def _as_seen(self, tensor, to_write):
-        memory = memory_of(tensor)
-        if to_write and memory not in self.copies and self.is_kept(tensor):
-            if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
-                return tensor.clone()
-            self.copies[memory] = tensor.untyped_storage().clone()
-        if memory not in self.copies:
-            return tensor
-        seen = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-        return seen.set_(self.copies[memory], tensor.storage_offset(), tensor.shape, tensor.stride())
-
-
-def memory_of(tensor: Tensor):
-    """Return what stands for the memory of a tensor, the same for all its views."""
-    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
-
-
-def shape_alone(tensor: Tensor) -> Tensor:
-    """Return a tensor without numbers, of the same shape and order in memory as far as there is one."""
-    if tensor.layout is not torch.strided or tensor.is_quantized:
-        return torch.empty(tensor.shape, dtype=torch.float32 if tensor.is_quantized else tensor.dtype, device="meta")
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
 @contextmanager
