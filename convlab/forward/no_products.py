@@ -34,6 +34,7 @@ REASONS = {
         _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d
         upsample_nearest1d upsample_nearest2d upsample_nearest3d""",
     "compares and counts": """
+        _nested_tensor_from_mask_left_aligned
         _aminmax _assert_async _assert_scalar _assert_tensor_metadata _cummax_helper _cummin_helper
         _functional_assert_async _functional_assert_scalar _linalg_check_errors _unique _unique2 adaptive_max_pool2d
         adaptive_max_pool3d bincount bucketize cummax cummin eq equal fractional_max_pool2d fractional_max_pool3d ge gt

@@ -24,6 +24,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from convlab.counting import cost_table, named_layers
+from convlab.forward.inputs import Call
 from convlab.table import styled
 from convlab.torch_layers import to_module
 from convlab.wording import format_number, plural
@@ -232,7 +233,7 @@ def explain(model, input, printed, real: bool = False) -> Explanation:
 
     Args:
         model: an `nn.Module`, or a chain as `cost_table` takes it.
-        input: a shape or an example tensor; `Call(…)` holds several.
+        input: a shape or an example tensor; a tuple of several, or a `Call(…)`.
         printed: a number or a text, such as 4.1e9, "569 million", "3.86 GMac" or "25.6M params".
         real: as in `cost_table`.
 
@@ -243,6 +244,8 @@ def explain(model, input, printed, real: bool = False) -> Explanation:
     Match(convention='MACs, without the linear layers', value=15346630656, how='rounded')
     """
     number, step, unit = _read(printed)
+    if isinstance(input, tuple) and not all(isinstance(size, int) for size in input):
+        input = Call(*input)
     network, rows, calls = _run(model, input, real)
     counts = _parameter_counts(network) if unit in ("", "parameters") else []
     counts += _operation_counts(rows, calls) if unit != "parameters" else []

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 
 NOTE = (
     "Bytes for the whole batch: an activation is live from the operation that makes it until nothing holds it, an "
-    "input all the time; a storage counts once; parameters, buffers and workspaces are no activations. Weights: {}."
+    "input all the time; a storage counts once; parameters, buffers and workspaces are no activations; attention is "
+    "unfused. Weights: {}."
 )
 COLUMNS = {"weight_bytes": "weights", "output_bytes": "output", "saved_bytes": "saved", "peak_bytes": "peak"}
 

@@ -58,10 +58,11 @@ def _or_why_not(make):
 
 
 def _images(inputs) -> int:
-    """Return the number of images: the first size that all inputs share, or 1."""
+    """Return how many images there are, if all inputs are (N, C, H, W) with one N; else 1: no axis says what it is."""
     leaves = [leaf for leaf in tree_leaves(inputs, is_leaf=_is_shape) if isinstance(leaf, Tensor) or _is_shape(leaf)]
-    firsts = {tuple(leaf.shape if isinstance(leaf, Tensor) else leaf)[:1] for leaf in leaves}
-    return next(iter(firsts))[0] if len(firsts) == 1 and firsts != {()} else 1
+    sizes = {tuple(leaf.shape if isinstance(leaf, Tensor) else leaf) for leaf in leaves}
+    firsts = {size[0] if len(size) == 4 else 1 for size in sizes}
+    return firsts.pop() if len(firsts) == 1 else 1
 
 
 def _is_shape(value) -> bool:
@@ -71,7 +72,8 @@ def _is_shape(value) -> bool:
 def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> Report:
     """Return one page on a model: parameters, MACs, FLOPs, memory, a training step, convention, what is not counted.
 
-    All numbers are for the whole batch, if nothing else stands beside them. The model, its inputs and the random states
+    All numbers are for the whole batch, if nothing else stands beside them; for each image too if the inputs are
+    (N, C, H, W). The model, its inputs and the random states
     are afterwards as they were.
 
     Args:
@@ -83,7 +85,7 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
 
     >>> page = report(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1)).eval(), (2, 3, 12, 12))
     >>> print(page.answers["MACs"])  # 27 * 8 * 2 * 100 + 8 * 4 * 2 * 100
-    49,600 in all, 24,800 for each of 2
+    49,600 in all, 24,800 for each of 2 images
     >>> print(page.answers["training step"])
     105,600 MACs: forward 49,600, gradients of inputs 6,400, of weights 49,600
     """
@@ -104,7 +106,9 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
 
     def for_each(count):
         return (
-            f"{count:,} in all, {format_number(count / images)} for each of {images:,}" if images > 1 else f"{count:,}"
+            f"{count:,} in all, {format_number(count / images)} for each of {images:,} images"
+            if images > 1
+            else f"{count:,}"
         )
 
     shares = [(row.macs / total.macs, row.name) for row in table.grouped("kind").rows if row.macs]
