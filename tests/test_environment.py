@@ -168,11 +168,14 @@ def test_the_binder_link_opens_a_lesson_that_exists():
 
 
 def test_each_constraint_is_one_exact_version_and_it_is_installed():
-    only_for_bench = {"fvcore", "ptflops", "torchinfo", "torchprofile"}
-    assert only_for_bench <= set(text_of("benchmarks/requirements.txt").splitlines())
+    not_for_the_course = {"fvcore", "ptflops", "torchinfo", "torchprofile"}
+    assert not_for_the_course <= set(text_of("benchmarks/requirements.txt").splitlines())
+    only_for_zoo = {"diffusers", "timm", "torchvision", "transformers"}
+    assert only_for_zoo <= set(text_of("benchmarks/zoo-requirements.txt").splitlines())
+    not_for_the_course |= only_for_zoo
     for pin in constraints():
         assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), f"{pin} is no exact version"
-        if pin.name in only_for_bench:
+        if pin.name in not_for_the_course:
             continue
         found = installed(pin.name)
         assert pin.specifier.contains(found), f"{pin}, and {found} is installed"
@@ -197,7 +200,7 @@ def test_no_other_file_pins_a_version():
 # The names and the commands that the other files rely on
 
 
-@pytest.mark.parametrize("command", ["make lab", "make test", "make bench"])
+@pytest.mark.parametrize("command", ["make lab", "make test", "make bench", "make zoo"])
 def test_a_command_in_the_readme_is_a_target_of_the_makefile(command):
     assert re.search(rf"^{command}\b", text_of("README.md"), re.MULTILINE)
     assert re.search(rf"^{command.removeprefix('make ')}:", text_of("Makefile"), re.MULTILINE)

@@ -79,3 +79,17 @@ def test_the_accuracies_are_of_the_networks_of_lesson_09_as_they_cost_now():
     assert [step.label for step in steps] == list(networks)
     assert len({step.measured_at for step in steps}) == 1
     assert all(step.backward for step in steps)
+
+
+def test_the_table_of_other_peoples_models_is_what_the_recorded_counts_say():
+    from benchmarks.zoo import summary
+
+    table = summary()
+    assert table["errors"].sum() == table["unexplained"].sum() == 0
+    assert table["untouched"].equals(table["models"])
+    columns = "models", "equal", "explained", "params equal", "on real data", "with uncounted work"
+    for library, row in table.iterrows():
+        assert f"| {library} | {' | '.join(str(row[column]) for column in columns)} |" in README
+    assert f"on {table['models'].sum()} models" in README
+    front = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert f"counts {table['models'].sum()} models" in front and f"{table['equal'].sum()} are equal to" in front
