@@ -510,9 +510,12 @@ def _finished(tally, output):
 
 
 def _count(model, inputs, named_inputs, held, real, two_macs):
-    _check_modules(dict(model.named_modules()), real)
-    model = copied(model, held, real) if real else model
-    tally = _Tally(dict(model.named_modules()))
+    modules = dict(model.named_modules())
+    _check_modules(modules, real)
+    if real:
+        model = copied(model, held, real)
+        modules = dict(model.named_modules())
+    tally = _Tally(modules)
     numbers = Numbers(held)
     operations = _Operations(tally, numbers, real)
     first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))

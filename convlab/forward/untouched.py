@@ -15,7 +15,8 @@ from collections import OrderedDict, deque
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
-from operator import is_
+from itertools import chain
+from operator import is_, itemgetter
 
 import numpy as np
 import torch
@@ -79,7 +80,7 @@ KINDS = [  # the first that fits: its class, its contents, how to put them back,
 OPAQUE = {type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int}
 OPAQUE |= {float, complex, bool, type(None), torch.dtype, torch.device, torch.Size, range, slice}
 CONTAINERS = dict, list, set, deque
-HOOKS = [name for name in nn.Module().__dict__ if "_hooks" in name]
+HOOKS = itemgetter(*(name for name in nn.Module().__dict__ if "_hooks" in name))  # all dicts of hooks of a module
 
 
 def _kinds():
@@ -144,7 +145,7 @@ class Held:
             return [*own.values(), *(part for one in kind.__mro__ for part in self._look_at_class(one))]
         # torch's own layers keep nothing else from a run, so there is less to look at
         self.layers.append(own)
-        following = [value for name in HOOKS if own[name] for value in self._look_at_dict(own[name])]
+        following = [value for hooks in filter(None, HOOKS(own)) for value in self._look_at_dict(hooks)]
         for part in (own["_parameters"], own["_buffers"]):
             for tensor in self._look_at_dict(part):
                 if tensor is not None:
@@ -197,18 +198,27 @@ class Held:
             return [value for _, value in before]
         return []
 
+    @staticmethod
+    def _are_dicts_same(pairs) -> bool:
+        """Say whether the dicts hold the same objects under the same keys, in the same order, as their copies."""
+        found, before = zip(*pairs) if pairs else ((), ())
+        return (
+            [*map(len, found)] == [*map(len, before)]
+            and all(map(is_, chain.from_iterable(found), chain.from_iterable(before)))
+            and all(map(is_, *(chain.from_iterable(map(dict.values, dicts)) for dicts in (found, before))))
+        )
+
     def put_back(self) -> list[str]:
         """Give everything that changed its contents again; return the kinds of what could not be put back."""
         failed, kept = [], {id(found) for found, _ in self.dicts}
-        hooks = (own[name] for own in self.layers for name in HOOKS if own[name])
-        for found in (*self.empty, *(found for found in hooks if id(found) not in kept)):
-            if found:
-                found.clear()
-        for found, before in self.dicts:
-            same = len(found) == len(before) and all(map(is_, found.values(), before.values()))
-            if not (same and all(map(is_, found, before))):  # the keys and their order too
-                found.clear()
-                found.update(before)
+        hooks = filter(None, chain.from_iterable(map(HOOKS, self.layers)))
+        for found in (*filter(None, self.empty), *(found for found in hooks if id(found) not in kept)):
+            found.clear()
+        if not self._are_dicts_same(self.dicts):  # all at once, which is fast and nearly always so
+            for found, before in self.dicts:
+                if not self._are_dicts_same([(found, before)]):
+                    found.clear()
+                    found.update(before)
         for thing, before, put_back in self.others:
             try:
                 if _is_changed(thing, before):
