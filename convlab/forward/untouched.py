@@ -80,7 +80,7 @@ KINDS = [  # the first that fits: its class, its contents, how to put them back,
 OPAQUE = {type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int}
 OPAQUE |= {float, complex, bool, type(None), torch.dtype, torch.device, torch.Size, range, slice}
 CONTAINERS = dict, list, set, deque
-HOOKS = itemgetter(*(name for name in nn.Module().__dict__ if "_hooks" in name))  # all dicts of hooks of a module
+PARTS = itemgetter(*(name for name, part in vars(nn.Module()).items() if isinstance(part, dict)))  # hooks, parameters …
 
 
 def _kinds():
@@ -145,12 +145,7 @@ class Held:
             return [*own.values(), *(part for one in kind.__mro__ for part in self._look_at_class(one))]
         # torch's own layers keep nothing else from a run, so there is less to look at
         self.layers.append(own)
-        following = [value for hooks in filter(None, HOOKS(own)) for value in self._look_at_dict(hooks)]
-        for part in (own["_parameters"], own["_buffers"]):
-            for tensor in self._look_at_dict(part):
-                if tensor is not None:
-                    self._look_at_tensor(tensor)
-        return [*following, *self._look_at_dict(own["_modules"])]
+        return [value for part in filter(None, PARTS(own)) for value in self._look_at_dict(part)]
 
     def _look_at_class(self, kind):
         """Keep what a class of the user's holds, and return its containers."""
@@ -211,9 +206,9 @@ class Held:
     def put_back(self) -> list[str]:
         """Give everything that changed its contents again; return the kinds of what could not be put back."""
         failed, kept = [], {id(found) for found, _ in self.dicts}
-        hooks = filter(None, chain.from_iterable(map(HOOKS, self.layers)))
-        for found in (*filter(None, self.empty), *(found for found in hooks if id(found) not in kept)):
-            found.clear()
+        for found in filter(None, chain(self.empty, chain.from_iterable(map(PARTS, self.layers)))):
+            if id(found) not in kept:
+                found.clear()
         if not self._are_dicts_same(self.dicts):  # all at once, which is fast and nearly always so
             for found, before in self.dicts:
                 if not self._are_dicts_same([(found, before)]):
