@@ -21,14 +21,14 @@ import warnings
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice
 from math import gcd, prod
 from threading import RLock, get_ident
 from weakref import ref
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import is_parametrized
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -400,13 +400,15 @@ FORMULAS |= {"linear": _count_linear, "convolution": _count_convolution, "_convo
 # The run.
 
 
+LAZY = {UninitializedParameter, UninitializedBuffer}
+
+
 def _check_modules(modules, real):
     """Refuse a module that would hide its work, by name."""
     for name, module in modules.items():
         why = ""
-        for tensor in (*module._parameters.values(), *module._buffers.values()):
-            if isinstance(tensor, UninitializedTensorMixin):
-                why = "does not know its channels yet; run one input through the model first"
+        if not LAZY.isdisjoint(map(type, chain(module._parameters.values(), module._buffers.values()))):
+            why = "does not know its channels yet; run one input through the model first"
         if "_orig_mod" in module._modules:
             why = "comes from torch.compile, which hides its work; count the model before that"
         if isinstance(module, torch.jit.ScriptModule) and not real:

@@ -15,8 +15,8 @@ from collections import OrderedDict, deque
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
-from itertools import chain
-from operator import is_, itemgetter
+from itertools import chain, filterfalse
+from operator import attrgetter, is_, itemgetter
 
 import numpy as np
 import torch
@@ -80,6 +80,7 @@ KINDS = [  # the first that fits: its class, its contents, how to put them back,
 OPAQUE = {type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int}
 OPAQUE |= {float, complex, bool, type(None), torch.dtype, torch.device, torch.Size, range, slice}
 CONTAINERS = dict, list, set, deque
+NEEDS_GRAD, IS_LEAF, OWN, GRADIENT = map(attrgetter, ("requires_grad", "is_leaf", "__dict__", "grad"))
 PARTS = itemgetter(*(name for name, part in vars(nn.Module()).items() if isinstance(part, dict)))  # hooks, parameters …
 
 
@@ -103,8 +104,11 @@ class Held:
     def __init__(self, *roots):
         self.dicts, self.empty, self.others, self.tensors, self.layers = [], [], [], [], []
         self.kinds, self.classes, self.gradients = _kinds(), set(), []
-        seen, todo = set(), [*roots]
-        while todo:
+        seen, todo, tensors = set(), [*roots], []
+        while todo or tensors:
+            if not todo:  # all tensors at once, which is faster than one by one
+                todo, tensors = self._look_at_tensors(tensors), []
+                continue
             thing = todo.pop()
             kind = type(thing)
             if kind in OPAQUE or id(thing) in seen:
@@ -112,7 +116,7 @@ class Held:
             seen.add(id(thing))
             try:
                 if isinstance(thing, Tensor):
-                    self._look_at_tensor(thing)
+                    tensors.append(thing)
                 elif isinstance(thing, nn.Module):
                     todo += self._look_at_module(thing, kind)
                 elif kind is dict or kind is OrderedDict:
@@ -130,12 +134,18 @@ class Held:
         self.dicts.append((found, found.copy()))
         return found.values()
 
-    def _look_at_tensor(self, tensor):
-        self.tensors.append((tensor, tensor.requires_grad))
-        self._look_at_dict(tensor.__dict__)
-        if tensor.requires_grad and tensor.is_leaf and tensor.grad is not None:
-            self.gradients.append((tensor, tensor.grad))
-            self.tensors.append((tensor.grad, False))
+    def _look_at_tensors(self, tensors):
+        """Keep the flags and the gradients of tensors, and return what hangs on them."""
+        try:
+            flags, own = [*map(NEEDS_GRAD, tensors)], [*map(OWN, tensors)]
+            gradients = [*map(GRADIENT, leaves := [*filter(IS_LEAF, tensors)])]
+        except Exception:  # of one of them; of a single one nothing can be kept
+            return [part for one in tensors for part in self._look_at_tensors([one])] if len(tensors) > 1 else []
+        self.tensors += zip(tensors, flags)
+        self.gradients += [(leaf, gradient) for leaf, gradient in zip(leaves, gradients) if gradient is not None]
+        self.empty += filterfalse(None, own)
+        following = [value for attributes in filter(None, own) for value in self._look_at_dict(attributes)]
+        return [*following, *gradients]
 
     def _look_at_module(self, module, kind):
         own = module.__dict__
@@ -220,9 +230,9 @@ class Held:
                     put_back(thing, before)
             except Exception:
                 failed.append(type(thing).__name__)
-        for tensor, requires_grad in self.tensors:
-            if tensor.requires_grad != requires_grad:
-                tensor.requires_grad_(requires_grad)
+        for tensor, needs_grad in self.tensors:
+            if tensor.requires_grad != needs_grad:
+                tensor.requires_grad_(needs_grad)
         for tensor, gradient in self.gradients:
             if tensor.grad is not gradient:
                 tensor.grad = gradient
