@@ -218,6 +218,15 @@ def saved_in_training(model, *inputs):
     return found
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """With more threads oneDNN takes a workspace for each, and torch's allocator counts it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def as_on_meta():
     """Attention as the chain of operations that it is on the meta device, not as one fused operation."""
