@@ -124,6 +124,10 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     not counted: such layers are listed with their parameters. An operation with sums of products but without a formula
     here is named below the table and in a warning.
 
+    Not seen, and so neither counted nor named: products outside torch (numpy, loops in C++), torch functions that a
+    forward hands to threads of its own, and a sum over element-wise products that were first pooled, taken apart,
+    stacked or scattered.
+
     Args:
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an
             `nn.Module`.
