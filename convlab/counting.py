@@ -82,6 +82,17 @@ def chain_cost_table(layers, input_shape: Shape, two_macs: bool = False) -> Cost
     return CostTable(rows, NOTE.format(tuple(input_shape)), two_macs=two_macs)
 
 
+def chain_input(inputs: tuple, named_inputs: dict) -> Shape:
+    """Return the one input of a chain, given by position or as `input_shape`.
+
+    Raises:
+        TypeError: none, several, or one of another name.
+    """
+    if len(inputs) + len(named_inputs) != 1 or not set(named_inputs) <= {"input_shape"}:
+        raise TypeError(f"a chain of ConvSpecs with {len(inputs)} inputs; wanted one input_shape (N, C, H, W)")
+    return inputs[0] if inputs else named_inputs["input_shape"]
+
+
 def separable_layers(spec: ConvSpec, multiplier: int = 1) -> tuple[ConvSpec, ConvSpec]:
     """Return the two layers, depthwise and pointwise, of the separable convolution that takes the place of `spec`.
 
@@ -157,9 +168,5 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     if torch and isinstance(model, torch.nn.Module):
         from convlab.model import model_cost_table
 
-        if not inputs and "input_shape" in named_inputs:  # the name that a chain's shape has
-            inputs = (named_inputs.pop("input_shape"),)
         return model_cost_table(model, inputs, named_inputs, real, two_macs)
-    if len(inputs) + len(named_inputs) != 1 or not set(named_inputs) <= {"input_shape"}:
-        raise TypeError(f"a chain of ConvSpecs with {len(inputs)} inputs; wanted one input_shape (N, C, H, W)")
-    return chain_cost_table(model, *inputs, **named_inputs, two_macs=two_macs)
+    return chain_cost_table(model, chain_input(inputs, named_inputs), two_macs)

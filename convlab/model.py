@@ -35,7 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convlab.forward.answers import answer_function, answer_layer, usual_kinds
-from convlab.forward.inputs import arguments, example
+from convlab.forward.inputs import arguments, example, shapes_of
 from convlab.forward.no_products import WEIGHTED_SUMS, has_no_products
 from convlab.forward.untouched import Held, copied, put_back_after
 from convlab.forward.values import Numbers, shape_alone
@@ -168,9 +168,7 @@ class _Functions(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.tally is not RUNNING[-1]:
             return function(*args, **kwargs)
-        is_inside_func = (
-            torch._C._functorch.peek_interpreter_stack() is not None
-        )  # shapes are those of one sample there
+        is_inside_func = torch._C._functorch.peek_interpreter_stack() is not None  # shapes are of one sample there
         answer = None if is_inside_func else answer_function(self.tally, function, args, kwargs)
         if answer is not None and not self.real:
             return answer
@@ -239,8 +237,6 @@ class _Functions(TorchFunctionMode):
 
 # What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
 LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
-
-
 SUMS = {"sum", "nansum", "mean", "cumsum", "trace"}
 KEEPING = {"clone", "_to_copy", "neg"}  # beside views: of products these are products again
 
@@ -487,15 +483,43 @@ def _stopped(tally, error, inputs, real) -> RuntimeError:
 
 def model_cost_table(model: nn.Module, inputs: tuple, named_inputs: dict, real=False, two_macs=False) -> CostTable:
     """Return what each layer of a model costs; see `convlab.counting.cost_table`."""
-    inputs, named_inputs = arguments(inputs, named_inputs)
+    given = arguments(inputs, named_inputs)
+    with alone(model, given) as held:
+        return _count(model, given, held, real, two_macs)
+
+
+@contextmanager
+def alone(*roots):
+    """Let no other count run meanwhile, and put back afterwards what the roots hold, which is returned."""
     with ONE_AT_A_TIME, ExitStack() as stack:
         stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
         sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
         RUNNING.append(None)  # a count outside this one does not see the preparations
         stack.callback(RUNNING.pop)
-        held = Held(model, inputs, named_inputs)
+        held = Held(*roots)
         stack.enter_context(put_back_after(held))
-        return _count(model, inputs, named_inputs, held, real, two_macs)
+        yield held
+
+
+def numbers_of(model, real: bool) -> tuple:
+    """Return the type and the device of the numbers that stand for a shape in a run of a model."""
+    first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
+    return first.dtype, first.device if real else "meta"
+
+
+def forward(tally, model, args, kwargs, real: bool):
+    """Run the forward of a model, whose layers and operations go to the tally, and return its output.
+
+    Raises:
+        RuntimeError: it stopped; the message names the layer, the reason and the way out.
+    """
+    RUNNING.append(tally)
+    try:
+        return _finished(tally, model(*args, **kwargs))
+    except Exception as error:
+        raise _stopped(tally, error, (args, kwargs), real) from error
+    finally:
+        RUNNING.pop()
 
 
 def _finished(tally, output):
@@ -511,7 +535,7 @@ def _finished(tally, output):
     return output
 
 
-def _count(model, inputs, named_inputs, held, real, two_macs):
+def _count(model, given, held, real, two_macs):
     modules = dict(model.named_modules())
     _check_modules(modules, real)
     if real:
@@ -520,8 +544,7 @@ def _count(model, inputs, named_inputs, held, real, two_macs):
     tally = _Tally(modules)
     numbers = Numbers(held)
     operations = _Operations(tally, numbers, real)
-    first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
-    args, kwargs = example((inputs, named_inputs), first.dtype, first.device if real else "meta")
+    args, kwargs = example(given, *numbers_of(model, real))
     with ExitStack() as stack:
         # No gradients, and below autograd a linear layer arrives as one operation. inference_mode would do both, but
         # whatever the forward keeps from the run, in a cache outside of the model, could never be trained with.
@@ -532,17 +555,11 @@ def _count(model, inputs, named_inputs, held, real, two_macs):
             stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])  # divides by 0
         stack.enter_context(operations)
         stack.enter_context(_Functions(tally, operations, numbers, real))
-        RUNNING.append(tally)
-        stack.callback(RUNNING.pop)
-        try:
-            output = _finished(tally, model(*args, **kwargs))
-        except Exception as error:
-            raise _stopped(tally, error, (args, kwargs), real) from error
+        output = forward(tally, model, args, kwargs, real)
         with torch._C.DisableTorchFunction():
             tally.output_shape = _shape_of(output)
     if tally.uncounted:
         warnings.warn(f"not counted: {', '.join(tally.uncounted)}", stacklevel=4)
-    shapes = [tuple(leaf.shape) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
     training = getattr(model, "training", False)
-    note = NOTE.format(listed([*map(str, shapes)] or ["given"]), "training" if training else "eval")
+    note = NOTE.format(listed([*map(str, shapes_of((args, kwargs)))] or ["given"]), "training" if training else "eval")
     return tally.table(note, two_macs)

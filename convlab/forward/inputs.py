@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils._pytree import tree_leaves
 
 from convlab.spec import exact_int
 
@@ -40,6 +41,8 @@ class Call:
 def arguments(inputs: tuple, named_inputs: dict) -> tuple[tuple, dict]:
     """Return the positional and the named arguments of a forward; one `Call` stands for all of them.
 
+    One `input_shape` alone is the first argument, as that of a chain.
+
     Raises:
         TypeError: no input at all, or something beside a `Call`.
     """
@@ -52,7 +55,15 @@ def arguments(inputs: tuple, named_inputs: dict) -> tuple[tuple, dict]:
             "no input; wanted a shape such as (1, 3, 224, 224), or an example tensor, for each input; "
             "Call() for a forward that takes none"
         )
+    if not inputs and "input_shape" in named_inputs:
+        named_inputs = dict(named_inputs)
+        inputs = (named_inputs.pop("input_shape"),)
     return inputs, named_inputs
+
+
+def shapes_of(examples) -> list[tuple[int, ...]]:
+    """Return the shapes of the tensors among what a forward is given."""
+    return [tuple(leaf.shape) for leaf in tree_leaves(examples) if isinstance(leaf, Tensor)]
 
 
 def example(value, dtype: torch.dtype, device, made: dict | None = None):

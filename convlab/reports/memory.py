@@ -18,7 +18,6 @@ steps. In eval mode batch normalisation returns two numbers for each channel, as
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -35,20 +34,20 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._pytree import tree_leaves
 
-from convlab.counting import chain_cost_table, named_layers
+from convlab.counting import chain_cost_table, chain_input, named_layers
 from convlab.forward.inputs import arguments, example
-from convlab.forward.untouched import Held, copied, put_back_after
+from convlab.forward.untouched import Held, copied
 from convlab.forward.values import Numbers, memory_of
 from convlab.model import (
-    ONE_AT_A_TIME,
     RUNNING,
     _check_modules,
-    _finished,
     _layers_named,
     _Operations,
     _shape_of,
-    _stopped,
     _Tally,
+    alone,
+    forward,
+    numbers_of,
 )
 from convlab.shape import check_shape
 from convlab.spec import exact_int
@@ -204,13 +203,12 @@ class _Saved:
         self.tensor = tensor
 
 
-def _run(model, inputs, named_inputs, held, real, gradients) -> _Watch:
+def _run(model, given, held, real, gradients) -> _Watch:
     """Run a copy of the model once, with or without gradients, and return what was found."""
     model = copied(model, held, real)
     tally = _Tally(dict(model.named_modules()))
     own = {memory_of(tensor): tensor for tensor, _ in Held(model).tensors}  # held, so that no other gets its place
-    first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
-    args, kwargs = example((inputs, named_inputs), first.dtype, first.device if real else "meta")
+    args, kwargs = example(given, *numbers_of(model, real))
     watch, saved = _Watch(tally, held, real, (args, kwargs), own), []
 
     def pack(tensor):
@@ -224,12 +222,7 @@ def _run(model, inputs, named_inputs, held, real, gradients) -> _Watch:
         stack.enter_context(_layers_named(tally, real=True))  # whose answers for the common layers are not asked for
         stack.callback(register_module_forward_hook(watch.returned).remove)
         stack.enter_context(watch)
-        RUNNING.append(tally)
-        stack.callback(RUNNING.pop)
-        try:
-            output = _finished(tally, model(*args, **kwargs))
-        except Exception as error:
-            raise _stopped(tally, error, (args, kwargs), real) from error
+        output = forward(tally, model, args, kwargs, real)
     tally.output_shape = _shape_of(output)
     for name, weak in saved:
         for key, storage in _storages(kept.tensor).items() if (kept := weak()) else ():
@@ -239,18 +232,11 @@ def _run(model, inputs, named_inputs, held, real, gradients) -> _Watch:
 
 
 def _model_table(model, inputs, named_inputs, real) -> MemoryTable:
-    inputs, named_inputs = arguments(inputs, named_inputs)
-    with ONE_AT_A_TIME, ExitStack() as stack:
-        stack.callback(sys.setrecursionlimit, sys.getrecursionlimit())
-        sys.setrecursionlimit(max(10_000, sys.getrecursionlimit()))  # each layer inside a layer takes four calls
-        RUNNING.append(None)  # a count outside this one does not see the preparations
-        stack.callback(RUNNING.pop)
+    given = arguments(inputs, named_inputs)
+    with alone(model, given) as held, torch.inference_mode(False):
         _check_modules(dict(model.named_modules()), real)
-        held = Held(model, inputs, named_inputs)
-        stack.enter_context(put_back_after(held))
-        stack.enter_context(torch.inference_mode(False))
-        watch = _run(model, inputs, named_inputs, held, real, gradients=False)
-        for name, sizes in _run(model, inputs, named_inputs, held, real, gradients=True).layers.items():
+        watch = _run(model, given, held, real, gradients=False)
+        for name, sizes in _run(model, given, held, real, gradients=True).layers.items():
             watch.layers[name]["saved"] = sizes["saved"]
     tally, layers = watch.tally, watch.layers
     root, weights, kinds = tally.modules[""], Counter(), Counter()
@@ -312,9 +298,5 @@ def memory_table(model, /, *inputs, real: bool = False, item_bytes: int | None =
     if isinstance(model, nn.Module):
         if item_bytes is not None:
             raise TypeError(f"item_bytes={item_bytes!r} beside an nn.Module; wanted it for ConvSpecs alone")
-        if not inputs and "input_shape" in named_inputs:  # the name that a chain's shape has
-            inputs = (named_inputs.pop("input_shape"),)
         return _model_table(model, inputs, named_inputs, real)
-    if len(inputs) + len(named_inputs) != 1 or not set(named_inputs) <= {"input_shape"}:
-        raise TypeError(f"a chain of ConvSpecs with {len(inputs)} inputs; wanted one input_shape (N, C, H, W)")
-    return _chain_table(model, *inputs, **named_inputs, item_bytes=4 if item_bytes is None else item_bytes)
+    return _chain_table(model, chain_input(inputs, named_inputs), 4 if item_bytes is None else item_bytes)

@@ -10,11 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from textwrap import fill
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from convlab.counting import cost_table
-from convlab.forward.inputs import arguments
+from convlab.forward.inputs import arguments, example, shapes_of
 from convlab.reports.memory import memory_table, readable_bytes
 from convlab.reports.training_step import training_table
 from convlab.table import styled
@@ -57,24 +56,17 @@ def _or_why_not(make):
         return f"not known: {str(error).strip().partition(chr(10))[0]}"
 
 
-def _images(inputs) -> int:
+def _images(shapes) -> int:
     """Return how many images there are, if all inputs are (N, C, H, W) with one N; else 1: no axis says what it is."""
-    leaves = [leaf for leaf in tree_leaves(inputs, is_leaf=_is_shape) if isinstance(leaf, Tensor) or _is_shape(leaf)]
-    sizes = {tuple(leaf.shape if isinstance(leaf, Tensor) else leaf) for leaf in leaves}
-    firsts = {size[0] if len(size) == 4 else 1 for size in sizes}
+    firsts = {shape[0] if len(shape) == 4 else 1 for shape in shapes}
     return firsts.pop() if len(firsts) == 1 else 1
-
-
-def _is_shape(value) -> bool:
-    return isinstance(value, tuple | list) and bool(value) and all(isinstance(n, int) for n in value)
 
 
 def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> Report:
     """Return one page on a model: parameters, MACs, FLOPs, memory, a training step, convention, what is not counted.
 
     All numbers are for the whole batch, if nothing else stands beside them; for each image too if the inputs are
-    (N, C, H, W). The model, its inputs and the random states
-    are afterwards as they were.
+    (N, C, H, W). The model, its inputs and the random states are afterwards as they were.
 
     Args:
         model, inputs, real, named_inputs: as in `cost_table`.
@@ -96,20 +88,18 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
         table = cost_table(model, *inputs, real=real, **named_inputs)
         memory = _or_why_not(lambda: memory_table(model, *inputs, real=real, **named_inputs))
         step = _or_why_not(lambda: training_table(model, *inputs, real=real, **named_inputs))
-    given, total, params = arguments(inputs, named_inputs), table.total, [*model.parameters()]
-    images, trainable = _images(given), sum(param.numel() for param in params if param.requires_grad)
+    shapes = shapes_of(example(arguments(inputs, named_inputs), torch.float32, "meta"))
+    images, shown = _images(shapes), listed([*map(str, shapes)] or ["given"])
+    total, params = table.total, [*model.parameters()]
+    trainable = sum(param.numel() for param in params if param.requires_grad)
     dtypes = Counter()
     for param in params:
         dtypes[str(param.dtype).removeprefix("torch.")] += param.numel()
     mode = "training" if getattr(model, "training", False) else "eval"
-    shapes = table.note.partition("For the input ")[2].partition(", the whole batch")[0]
 
     def for_each(count):
-        return (
-            f"{count:,} in all, {format_number(count / images)} for each of {images:,} images"
-            if images > 1
-            else f"{count:,}"
-        )
+        each = f" in all, {format_number(count / images)} for each of {images:,} images" if images > 1 else ""
+        return f"{count:,}{each}"
 
     shares = [(row.macs / total.macs, row.name) for row in table.grouped("kind").rows if row.macs]
     try:
@@ -119,7 +109,7 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
     versions = f"{ours}, torch {torch.__version__}, Python {platform.python_version()}"
     answers = {
         "model": f"{type(model).__name__} in {mode} mode, {plural(len(table.rows), 'row')} in its table",
-        "input": shapes,
+        "input": shown,
         "output": "–" if total.output_shape is None else str(total.output_shape),
         "parameters": f"{total.params:,}: {trainable:,} trainable, {total.params - trainable:,} frozen; "
         + (listed([f"{count:,} {dtype}" for dtype, count in dtypes.items()]) if dtypes else "none"),
@@ -153,7 +143,7 @@ def report(model: nn.Module, /, *inputs, real: bool = False, **named_inputs) -> 
     left_out = f" Not counted by any formula: {'; '.join(table.uncounted)}." if table.uncounted else ""
     sentence = (
         f"{type(model).__name__} has {total.params:,} parameters and takes {total.macs:,} MACs ({total.flops:,} FLOPs: "
-        f"multiplications plus additions, without {NOT_COUNTED}) for an input of {shapes} in {mode} mode, counted with "
+        f"multiplications plus additions, without {NOT_COUNTED}) for an input of {shown} in {mode} mode, counted with "
         f"{versions}.{left_out}"
     )
     return Report(answers, sentence)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from types import GeneratorType
 from typing import NamedTuple
 
 import torch
@@ -23,9 +22,19 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convlab.counting import cost_table
 from convlab.forward.inputs import AsIs, arguments, example
-from convlab.forward.untouched import Held, copied, put_back_after
+from convlab.forward.untouched import Held, copied
 from convlab.forward.values import Numbers, memory_of
-from convlab.model import FORMULAS, LEFT_FACTOR, ONE_AT_A_TIME, RUNNING, _layers_named, _Operations, _stopped, _Tally
+from convlab.model import (
+    FORMULAS,
+    LEFT_FACTOR,
+    RUNNING,
+    _layers_named,
+    _Operations,
+    _Tally,
+    alone,
+    forward,
+    numbers_of,
+)
 from convlab.table import CostTable
 
 HEADINGS = ("layer", "kind", "forward MACs", "input gradient MACs", "weight gradient MACs", "step MACs")
@@ -107,24 +116,17 @@ def _tensors(tree) -> list[Tensor]:
 def _run(model, inputs, held, real):
     """Run a copy's forward with gradients, on shapes alone if not `real`; return its output and the operations."""
     model = copied(model, held, real)
-    first = next((param for param in model.parameters() if param.is_floating_point()), torch.empty(0))
-    device = first.device if real else "meta"
+    dtype, device = numbers_of(model, real)
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))  # which switches gradients on, too
         kept = tree_map_only(Tensor, lambda x: AsIs(example(x, None, device).requires_grad_(x.requires_grad)), inputs)
-        args, kwargs = example(kept, first.dtype, device)
+        args, kwargs = example(kept, dtype, device)
         gradients = _Gradients(_Tally(dict(model.named_modules())), held, real, (args, kwargs))
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # as in `model`, and for the same reasons
         stack.callback(torch.backends.mkldnn.set_flags, *torch.backends.mkldnn.set_flags(False)[:1])
         stack.enter_context(_layers_named(gradients.tally, real=True))
         stack.enter_context(gradients)
-        RUNNING.append(gradients.tally)
-        stack.callback(RUNNING.pop)
-        try:
-            output = model(*args, **kwargs)
-            return [*output] if isinstance(output, GeneratorType) else output, gradients
-        except Exception as error:
-            raise _stopped(gradients.tally, error, (args, kwargs), real) from error
+        return forward(gradients.tally, model, args, kwargs, real), gradients
 
 
 def _reached(output) -> set:
@@ -160,7 +162,7 @@ def training_table(model, /, *inputs, real: bool = False, **named_inputs) -> Tra
     if not isinstance(model, nn.Module):
         return TrainingTable((r.name, r.kind, r.macs, r.macs * (n > 0), r.macs) for n, r in enumerate(table.rows))
     given = arguments(inputs, named_inputs)
-    with ONE_AT_A_TIME, put_back_after(held := Held(model, given)):
+    with alone(model, given) as held:
         output, gradients = _run(model, given, held, real)
     nodes, macs = _reached(output), {row.name: [0, 0, 0] for row in table.rows if row.macs}
     custom = {node for node in nodes if isinstance(node, torch.autograd.function.BackwardCFunction)}
