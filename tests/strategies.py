@@ -10,6 +10,20 @@ import re
 import pytest
 import torch
 from hypothesis import strategies as st
+from torch import nn
+
+
+class Forward(nn.Module):
+    """A module with one line as its forward: `f(self, *inputs)`; plain tensors become parameters."""
+
+    def __init__(self, f, **attributes):
+        super().__init__()
+        self.f = f
+        for name, value in attributes.items():
+            setattr(self, name, nn.Parameter(value) if type(value) is torch.Tensor else value)
+
+    def forward(self, *inputs, **named):
+        return self.f(self, *inputs, **named)
 
 
 def pairs(low: int, high: int):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from strategies import raises
+from strategies import Forward, raises
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,19 +22,6 @@ from convlab.forward.inputs import Call, as_is
 from convlab.model import ValuesNeeded
 
 both_modes = pytest.mark.parametrize("real", [False, True], ids=["shapes", "real"])
-
-
-class Forward(nn.Module):
-    """A module whose forward is `f(self, …)`; tensors become parameters."""
-
-    def __init__(self, f, **attributes):
-        super().__init__()
-        self.f = f
-        for name, value in attributes.items():
-            setattr(self, name, nn.Parameter(value) if isinstance(value, torch.Tensor) else value)
-
-    def forward(self, *inputs, **named):
-        return self.f(self, *inputs, **named)
 
 
 def weight(*sizes, dtype=torch.float32):

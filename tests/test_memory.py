@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
+from strategies import Forward, chains
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -26,20 +27,6 @@ from torch.utils.checkpoint import checkpoint
 from convlab import ConvSpec, cost_table, memory_bytes, to_module
 from convlab.model import ValuesNeeded
 from convlab.reports.memory import MemoryTable, memory_table
-from tests.strategies import chains
-
-
-class Forward(nn.Module):
-    """A module with one line as its forward: `f(self, *inputs)`, and layers, parameters or values as attributes."""
-
-    def __init__(self, f, **attributes):
-        super().__init__()
-        self.f = f
-        for name, value in attributes.items():
-            setattr(self, name, value)
-
-    def forward(self, *inputs, **named):
-        return self.f(self, *inputs, **named)
 
 
 class Block(nn.Module):
@@ -462,7 +449,8 @@ def test_what_is_recomputed_is_not_saved():
 
 
 def test_a_tensor_beside_the_parameters_saves_what_its_gradient_needs():
-    model = Forward(lambda self, x: x * self.scale, scale=torch.ones(3, requires_grad=True))
+    model = Forward(lambda self, x: x * self.scale)
+    model.scale = torch.ones(3, requires_grad=True)
     assert memory_table(model, (2, 3)).total.saved_bytes == 4 * 2 * 3
     model.scale.requires_grad_(False)
     assert memory_table(model, (2, 3)).total.saved_bytes == 0

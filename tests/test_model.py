@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from strategies import Forward
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
@@ -21,19 +22,6 @@ from convlab.table import CostTable
 
 GRID = list(layers())
 KINDS = sorted({layer.name.removeprefix("Sequential(").partition("(")[0] for layer in GRID})
-
-
-class Forward(nn.Module):
-    """A module with one line as its forward: `f(self, *inputs)`; tensors become parameters."""
-
-    def __init__(self, f, **attributes):
-        super().__init__()
-        self.f = f
-        for name, value in attributes.items():
-            setattr(self, name, nn.Parameter(value) if isinstance(value, torch.Tensor) else value)
-
-    def forward(self, *inputs, **named):
-        return self.f(self, *inputs, **named)
 
 
 def torch_macs(model, *inputs):

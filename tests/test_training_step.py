@@ -6,7 +6,7 @@ from threading import Lock
 import pytest
 import torch
 import torch.nn.functional as F
-from strategies import raises
+from strategies import Forward, raises
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
@@ -14,19 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from convlab import ConvSpec, cost_table
 from convlab.networks.papers import mobilenet_v2
 from convlab.reports.training_step import training_table
-
-
-class Forward(nn.Module):
-    """A module with one line as its forward, `f(self, *inputs)`."""
-
-    def __init__(self, f, **layers):
-        super().__init__()
-        self.f = f
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *inputs):
-        return self.f(self, *inputs)
 
 
 def parts(table):
