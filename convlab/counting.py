@@ -126,7 +126,8 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     """Return what each layer of a model costs, and the total, as exact integers for the whole batch.
 
     A chain of `ConvSpec`s takes one input shape (N, C, H, W). An `nn.Module` takes what its forward takes; the forward
-    runs on shapes alone, without arithmetic. The model, the inputs and the random states are afterwards as they were.
+    runs on shapes alone, without arithmetic. The model, the inputs and the random states are afterwards as they were,
+    but for what a forward keeps in globals, hooks that it adds to parameters, and iterators that it advances.
 
     The table of an `nn.Module` has one row for each layer and kind of work, in the order of the run. A layer called
     twice is counted twice, its parameters once; its output shape is that of the last call. A transposed convolution
@@ -136,8 +137,9 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     here is named below the table and in a warning.
 
     Not seen, and so neither counted nor named: products outside torch (numpy, loops in C++), torch functions that a
-    forward hands to threads of its own, and a sum over element-wise products that were first pooled, taken apart,
-    stacked or scattered.
+    forward hands to threads of its own, and sums over element-wise products to which something else was done first
+    (scaled, masked, added to, pooled, written elsewhere) or that are added up by `+`. Squares and norms are
+    element-wise work too.
 
     Args:
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an

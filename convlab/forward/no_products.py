@@ -1,6 +1,6 @@
 """The basic operations of torch that form no sum of products with weights, by reason, each by its full name.
 
-What is in none of these sets, and has no formula in `model`, is named below the table: no work goes unsaid. A name in
+What is in none of these sets, and has no formula in `model`, is named below the table. A name in
 `aten`, torch's own namespace, stands for its in-place and out= forms too. Operations that torch itself tags as
 element-wise or as a reduction, and views, need no entry.
 """

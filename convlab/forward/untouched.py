@@ -1,4 +1,4 @@
-"""Nothing is changed by a run: everything is put back afterwards, whatever happened.
+"""What a run changes is put back afterwards, whether or not it stopped.
 
 What the model, its inputs and the random generators hold is looked at before the run and put back after it, part by
 part, by the methods of Python's, numpy's and torch's own classes: none of the user's is called. The random states are
@@ -97,8 +97,8 @@ class Held:
     """What some objects hold, and all that can be reached from there, as it was when this was made.
 
     That includes the classes of the user's modules, and what functions have closed over, hooks above all. Not looked
-    into: globals, caches of functools, Python's modules, iterators. A model has hundreds of parts, most of them empty
-    dicts of torch's, so these are only remembered as empty.
+    into: globals, caches of functools, Python's modules, iterators, a tensor's own hooks, and what C keeps. A model
+    has hundreds of parts, most of them empty dicts of torch's, so these are only remembered as empty.
     """
 
     def __init__(self, *roots):
@@ -278,10 +278,10 @@ def put_back_after(held: Held):
         with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()):
             yield
     finally:
-        failed = held.put_back()
         torch.set_default_dtype(dtype)
         random.setstate(python_state)
         if numpy_random:
             numpy_random.set_state(numpy_state)
+        failed = held.put_back()
         if failed:
             warnings.warn(f"could not be put back as before: {listed(sorted({*failed}))}", stacklevel=2)

@@ -224,7 +224,7 @@ def _parameter_counts(network) -> list[_Count]:
 
 
 def explain(model, input, printed, real: bool = False) -> Explanation:
-    """Return every convention by which a model has the number that a paper or a tool printed for it, best first.
+    """Return every known convention by which a model has the number that a paper or a tool printed for it, best first.
 
     A number with decimals or a unit gives the value to its last digit; zeros at the end of a bare integer may be no
     digits. A unit word chooses between parameters and operations, not between MACs and FLOPs, since many write FLOPs
