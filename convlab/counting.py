@@ -127,7 +127,7 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
 
     A chain of `ConvSpec`s takes one input shape (N, C, H, W). An `nn.Module` takes what its forward takes; the forward
     runs on shapes alone, without arithmetic. The model, the inputs and the random states are afterwards as they were,
-    but for what a forward keeps in globals, hooks that it adds to parameters, and iterators that it advances.
+    but for what a forward keeps in globals and the iterators that it advances.
 
     The table of an `nn.Module` has one row for each layer and kind of work, in the order of the run. A layer called
     twice is counted twice, its parameters once; its output shape is that of the last call. A transposed convolution
@@ -136,10 +136,10 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     not counted: such layers are listed with their parameters. An operation with sums of products but without a formula
     here is named below the table and in a warning.
 
-    Not seen, and so neither counted nor named: products outside torch (numpy, loops in C++), torch functions that a
-    forward hands to threads of its own, and sums over element-wise products to which something else was done first
-    (scaled, masked, added to, pooled, written elsewhere) or that are added up by `+`. Squares and norms are
-    element-wise work too.
+    A sum along an axis on which both factors of element-wise products vary is such a sum, whatever moved, scaled,
+    masked or added to them before; a mean of gated maps is pooling. Products added up by `+`, squares and norms are
+    element-wise work. Work that a forward hands to threads, or to numpy with real=True, is named too. Not seen:
+    arithmetic of Python's own numbers, and loops in C++ that call nothing of torch.
 
     Args:
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an

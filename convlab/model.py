@@ -3,7 +3,7 @@
 What counts as a MAC or a FLOP is said at the top of `cost.py`. Work is met at one of three doors, in this order, and
 the first that knows it counts it and answers with an empty tensor of the output's shape:
 
-1. *Layer*. A wrapper around `nn.Module.__call__` names the layer that runs, and answers the most common kinds as a
+1. *Layer*. A wrapper around `nn.Module._call_impl` names the layer that runs, and answers the most common kinds as a
    whole (`answers.LAYERS`). Nothing is attached to the model.
 2. *Function*. A function mode of torch sees each call of a torch function, and answers the common ones
    (`answers.FUNCTIONS`).
@@ -19,12 +19,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Awaitable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor as Executor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from itertools import chain, islice
 from math import gcd, prod
-from threading import RLock, get_ident
-from weakref import ref
+from threading import RLock, Thread, get_ident
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from convlab.forward.answers import answer_function, answer_layer, usual_kinds
 from convlab.forward.inputs import arguments, example, shapes_of
 from convlab.forward.no_products import WEIGHTED_SUMS, has_no_products
+from convlab.forward.products import Products
 from convlab.forward.untouched import Held, copied, put_back_after
 from convlab.forward.values import Numbers, shape_alone
 from convlab.spec import conv_kind
@@ -50,7 +51,7 @@ NOTE = (
 )
 NO_WORK = (nn.Identity, nn.Flatten, nn.Unflatten)
 MOST_ITEMS = 10_000  # that are asked of a generator that a forward returns
-ONE_AT_A_TIME = RLock()  # a count changes `nn.Module.__call__` for its time
+ONE_AT_A_TIME = RLock()  # a count changes `nn.Module._call_impl` for its time
 RUNNING = []  # the tallies of the counts of the thread that holds the lock: only the last, innermost one counts
 VALUES = "It looks at values, and a shape has none: give example tensors and real=True."
 KINDS = {"standard", "grouped", "depthwise", "pointwise", "linear", "transposed", "matmul", "not called"}
@@ -74,7 +75,7 @@ class _Tally:
         self.names = {id(module): name for name, module in self.modules.items()}
         self.running, self.rows, self.outputs, self.used_by, self.uncounted = [""], {}, {}, {}, {}
         self.error = self.stopped = None  # the last error, and the layer that it stopped
-        self.products = {}  # element-wise products, by their identity: a sum over one is a sum of products
+        self.products = Products()
 
     def has_row(self, name) -> bool:
         """Say whether a layer is listed even if none of its work is counted."""
@@ -101,14 +102,6 @@ class _Tally:
             self.used_by[owner] = self.running[-1]
             if owner != self.running[-1]:
                 self.rows.setdefault(self.running[-1], {})
-
-    def mark_product(self, tensor):
-        """Note that a tensor holds element-wise products: a sum over it is a sum of products."""
-        self.products[id(tensor)] = (lambda: tensor) if tensor.is_meta else ref(tensor)  # holds no data
-
-    def is_product(self, tensor) -> bool:
-        """Say whether a tensor holds element-wise products."""
-        return id(tensor) in self.products and self.products[id(tensor)]() is tensor
 
     def kind(self, name) -> str:
         """Return the class of a layer, with its module where it is called like a kind of convolution."""
@@ -154,7 +147,8 @@ def _shape_of(output, depth=4):
 QUERIES = {"__get__", "__len__", "dim", "numel", "size", "stride", "is_floating_point", "is_contiguous"}
 SET_DATA = Tensor.data.__set__
 RESHAPING = {"set_", "resize_", "resize_as_", "t_", "transpose_", "squeeze_", "swapaxes_", "swapdims_"}
-EXPOSING = {"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"}  # numbers, past torch's sight
+EXPOSING = {"numpy", "__array__", "__dlpack__", "data_ptr"}  # the numbers, to somebody past torch's sight
+SHOWING = EXPOSING | {"untyped_storage", "storage"}
 
 
 class _Functions(TorchFunctionMode):
@@ -177,8 +171,12 @@ class _Functions(TorchFunctionMode):
             return function(*args, **kwargs)
         if (name == "__set__" or name in RESHAPING) and self.numbers.is_kept(args[0]):
             return self._set(name, function, *args)
-        if self.numbers.copies or name in EXPOSING:
-            args, kwargs = self.numbers.as_seen((args, kwargs), to_write=name in EXPOSING)
+        if name in EXPOSING and self.real:
+            self.tally.uncounted[f"what is done outside torch with the numbers of {name}() in {self.tally.label()}"] = (
+                True
+            )
+        if self.numbers.copies or name in SHOWING:
+            args, kwargs = self.numbers.as_seen((args, kwargs), to_write=name in SHOWING)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if answer is None:
             self.tally.use(*tensors)
@@ -224,21 +222,17 @@ class _Functions(TorchFunctionMode):
                 self.numbers.forget(target)
                 if not self.numbers.is_kept(target):
                     instead = lost[id(target)]
-                    is_product = self.tally.is_product(instead)
                     try:
                         torch.utils.swap_tensors(target, instead)
                     except RuntimeError:  # somebody else refers to it: then it is only known to have no numbers
                         continue
                     back[id(instead)] = target
-                    if is_product:
-                        self.tally.mark_product(target)
+                    self.tally.products.move(instead, target)
         return tree_map_only(Tensor, lambda tensor: back.get(id(tensor), tensor), result)
 
 
 # What the dispatch mode counts: torch's basic operations. A matrix product has its left factor at this position.
 LEFT_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1, "addmv": 1}
-SUMS = {"sum", "nansum", "mean", "cumsum", "trace"}
-KEEPING = {"clone", "_to_copy", "neg"}  # beside views: of products these are products again
 
 
 class _Operations(TorchDispatchMode):
@@ -272,7 +266,7 @@ class _Operations(TorchDispatchMode):
             return out
         if formula and not _is_sparse(args):
             formula(self.tally, *args, **kwargs | {"out": out})
-        elif not self._is_free_of_products(operation, name, args, out):
+        elif not self._is_free_of_products(operation, name, args, kwargs, out):
             self.tally.uncounted[f"{operation} in {self.tally.label()}"] = True
         return out
 
@@ -305,22 +299,14 @@ class _Operations(TorchDispatchMode):
                 kwargs = {**kwargs, "device": "meta"}  # moved, and still without numbers
         return operation(*args, **kwargs)
 
-    def _is_free_of_products(self, operation, name, args, out):
+    def _is_free_of_products(self, operation, name, args, kwargs, out):
+        if self.tally.products.is_sum(operation, args, kwargs, out):
+            return False
         if operation.namespace == "aten":
             if name in WEIGHTED_SUMS:
                 return False
             if name in ("_embedding_bag", "_embedding_bag_forward_only"):  # a sum of rows, or of rows times weights
                 return len(args) < 7 or args[6] is None
-            if name == "mul" and isinstance(args[1], Tensor) and args[1].dim() and args[0].dim():
-                self.tally.mark_product(out)
-            elif _written(operation):
-                self.tally.products.pop(id(out), None)
-            elif args and self.tally.is_product(args[0]):
-                if name in SUMS:
-                    return False
-                if operation.is_view or name in KEEPING:
-                    for leaf in tree_leaves(out):
-                        self.tally.mark_product(leaf)
         tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
         return bool(tagged) or operation.is_view or has_no_products(operation.namespace, name)
 
@@ -397,10 +383,14 @@ FORMULAS |= {"linear": _count_linear, "convolution": _count_convolution, "_convo
 
 
 LAZY = {UninitializedParameter, UninitializedBuffer}
+HIDING = (*LAZY, torch.jit.ScriptModule)
 
 
-def _check_modules(modules, real):
+def _check_modules(modules, held, real):
     """Refuse a module that would hide its work, by name."""
+    kinds = {*map(type, modules.values()), *(type(tensor) for tensor, _ in held.tensors)}
+    if not any(issubclass(kind, HIDING) for kind in kinds) and not any(name.endswith("_orig_mod") for name in modules):
+        return
     for name, module in modules.items():
         why = ""
         if not LAZY.isdisjoint(map(type, chain(module._parameters.values(), module._buffers.values()))):
@@ -415,11 +405,12 @@ def _check_modules(modules, real):
 
 @contextmanager
 def _layers_named(tally, real):
-    """Tell the tally which layer runs, as torch.fx does: by wrapping `nn.Module.__call__` for the time of the run.
+    """Tell the tally which layer runs, by wrapping `nn.Module._call_impl` for the time of the run.
 
-    Every thread sees the wrapper, and so does a count inside a forward: it passes on the calls that are theirs.
+    torch.fx wraps `__call__`, for which Python looks at every class of modules that there is. Every thread sees the
+    wrapper, and so does a count inside a forward: it passes on the calls that are theirs.
     """
-    original, running, names, thread = nn.Module.__call__, tally.running, tally.names, get_ident()
+    original, running, names, thread = nn.Module._call_impl, tally.running, tally.names, get_ident()
     listed, usual = {name for name in tally.modules if tally.has_row(name)}, set() if real else usual_kinds()
 
     def call(module, *args, **kwargs):
@@ -430,10 +421,13 @@ def _layers_named(tally, real):
             return original(module, *args, **kwargs)
         depth, name = len(running), names.get(id(module), running[-1])  # an unlisted one belongs to its caller
         running.append(name)
-        output = answer_layer(tally, module, args, kwargs) if type(module) in usual else None
+        if type(module) in usual and (output := answer_layer(tally, module, args, kwargs)) is not None:
+            running.pop()
+            if name in listed:
+                tally.rows.setdefault(name, {})
+            return output
         try:
-            if output is None:
-                output = original(module, *args, **kwargs)
+            output = original(module, *args, **kwargs)
         except Exception as error:
             if tally.error is not error:  # the innermost layer that it stopped, whether or not the model goes on
                 tally.error, tally.stopped = error, tally.label()
@@ -446,11 +440,21 @@ def _layers_named(tally, real):
                 tally.outputs[name] = _shape_of(output)
         return output
 
-    nn.Module.__call__ = call
-    try:
+    def handed_on(way):
+        def hand_on(self, *args, **kwargs):
+            if get_ident() == thread and tally is RUNNING[-1]:
+                tally.uncounted[f"what {tally.label()} hands to other threads"] = True
+            return way(self, *args, **kwargs)
+
+        return hand_on
+
+    with ExitStack() as stack:
+        for kind, name in ((Thread, "start"), (Executor, "submit")):
+            stack.callback(setattr, kind, name, getattr(kind, name))
+            setattr(kind, name, handed_on(getattr(kind, name)))
+        stack.callback(setattr, nn.Module, "_call_impl", original)
+        nn.Module._call_impl = call
         yield
-    finally:
-        nn.Module.__call__ = original
 
 
 class ValuesNeeded(RuntimeError):
@@ -537,7 +541,7 @@ def _finished(tally, output):
 
 def _count(model, given, held, real, two_macs):
     modules = dict(model.named_modules())
-    _check_modules(modules, real)
+    _check_modules(modules, held, real)
     if real:
         model = copied(model, held, real)
         modules = dict(model.named_modules())

@@ -546,7 +546,7 @@ def test_the_model_its_inputs_and_the_random_state_are_left_as_they_were(fail, r
     model, x = Restless(), torch.rand(2, 3, 6, 7)
     tensors = [*model.parameters(), *model.buffers(), x]
     before = [(tensor.clone(), tensor._version, tensor.requires_grad) for tensor in tensors]
-    names, state, call = {*vars(model)}, torch.get_rng_state(), nn.Module.__call__
+    names, state, call = {*vars(model)}, torch.get_rng_state(), nn.Module._call_impl
     try:
         memory_table(model, x, fail=fail, real=real)
     except RuntimeError as error:
@@ -556,7 +556,7 @@ def test_the_model_its_inputs_and_the_random_state_are_left_as_they_were(fail, r
     assert all(torch.equal(one, old) for one, (old, _, _) in zip(after, before))
     assert [(tensor._version, tensor.requires_grad) for tensor in after] == [(v, g) for _, v, g in before]
     assert (model.calls, model.cache, model.norm.training, {*vars(model)}) == (0, [], True, names)
-    assert torch.equal(torch.get_rng_state(), state) and nn.Module.__call__ is call
+    assert torch.equal(torch.get_rng_state(), state) and nn.Module._call_impl is call
 
 
 def test_no_copy_of_the_model_is_left_behind():
@@ -646,3 +646,13 @@ def test_to_pandas_has_the_exact_bytes(table):
     frame = table.to_pandas()
     assert [tuple(row) for row in frame.itertuples(index=False)] == [*table.rows]
     assert frame["output_bytes"].sum() == table.total.output_bytes == 4 * 2 * 64 * 32 * (46 + 1)
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_layer_made_in_the_first_forward_belongs_to_the_model(real):
+    def grows(m, x):
+        m.second = nn.Linear(4, 5)
+        return m.second(m.first(x))
+
+    table = memory_table(Forward(grows, first=nn.Linear(3, 4)), (2, 3), real=real)
+    assert table.total.weight_bytes == 4 * (4 * 3 + 4 + 5 * 4 + 5)

@@ -7,7 +7,7 @@ should judge, and answers only for tensors whose numbers lie side by side, as th
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
@@ -34,8 +34,11 @@ def _is_plain_or_complex(x, weight, bias, filters):
     return bias is None or (bias.dtype is x.dtype and bias.shape == (filters,))
 
 
+META = torch.device("meta")
+
+
 def _empty(shape, like):
-    return torch.empty(shape, dtype=like.dtype, device="meta")
+    return torch.empty(shape, dtype=like.dtype, device=META)
 
 
 def _numbers(value, axes, minimum):
@@ -53,28 +56,39 @@ def _window_sizes(sizes, kernel, stride, padding, dilation):
 
 
 def _convolution(tally, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    (filters, depth, *kernel), lead = weight.shape, tuple(input.shape)
-    axes = len(kernel)
-    if bias is not None and bias.shape != (filters,):  # torch does not look at it where there are no numbers
-        raise ValueError(f"a bias of shape {tuple(bias.shape)}; wanted ({filters},), one number a filter")
-    if not _is_plain_or_complex(input, weight, bias, filters) or len(lead) - axes not in (1, 2) or padding == "valid":
+    if not _is_plain_or_complex(input, weight, bias, weight.shape[0]):
+        if bias is not None and bias.shape != (weight.shape[0],):  # torch does not look at it if there are no numbers
+            raise ValueError(f"a bias of shape {tuple(bias.shape)}; wanted ({weight.shape[0]},), one number a filter")
         return None
-    out, channels, lead = lead[-axes:], lead[-axes - 1], lead[: -axes - 1]
+    options = (tuple(one) if isinstance(one, list) else one for one in (stride, padding, dilation))
+    output = _convolved(input.shape, weight.shape, *options, groups)
+    if output is None:
+        return None
+    shape, kind, products = output
+    tally.count_sums(kind, weight, shape, products, bias is not None)
+    return _empty(shape, input)
+
+
+@lru_cache(1 << 12)
+def _convolved(size, weight_size, stride, padding, dilation, groups):
+    """Return the shape, the kind and the products of each number of an output; None if torch should judge."""
+    filters, depth, *kernel = weight_size
+    axes = len(kernel)
+    if len(size) - axes not in (1, 2) or padding == "valid":
+        return None
+    *lead, channels = size[:-axes]
     given = stride, padding, dilation
     stride, dilation = _numbers(stride, axes, 1), _numbers(dilation, axes, 1)
     zeros = (0,) * axes if padding == "same" else _numbers(padding, axes, 0)
-    if stride is None or dilation is None or zeros is None:  # nor at these
+    if stride is None or dilation is None or zeros is None:  # torch does not look at these either
         wanted = "positive strides and dilations, paddings of 0 or more, one or one for each axis"
         raise ValueError(f"stride, padding and dilation {given}; wanted {wanted}")
-    if padding != "same":
-        out = _window_sizes(out, kernel, stride, zeros, dilation)
     if channels != depth * groups:
         raise ValueError(f"an input with {channels} channels; wanted {depth * groups}")
+    out = size[-axes:] if padding == "same" else _window_sizes(size[-axes:], kernel, stride, zeros, dilation)
     if filters % groups or min(out) < 1 or (padding == "same" and max(stride) > 1):
         return None
-    shape = (*lead, filters, *out)
-    tally.count_sums(conv_kind(channels, groups, kernel), weight, shape, depth * prod(kernel), bias is not None)
-    return _empty(shape, input)
+    return (*lead, filters, *out), conv_kind(channels, groups, kernel), depth * prod(kernel)
 
 
 def _linear(tally, input, weight, bias=None):
@@ -88,14 +102,15 @@ def _linear(tally, input, weight, bias=None):
 
 
 def _same(tally, input, *, inplace=False):
-    return (input if inplace else input.detach()) if _is_plain(input) and input.is_meta else None
+    if not (_is_plain(input) and input.is_meta):
+        return None
+    if input in tally.products:  # the result is none, and a new tensor must not seem to be a view of one
+        return tally.products.clear(input) or input if inplace else torch.empty_like(input)
+    return input if inplace else input.detach()
 
 
 def _dropout(tally, input, p=0.5, training=True, inplace=False):
-    answer = _same(tally, input, inplace=inplace) if 0 <= p <= 1 else None
-    if answer is not None and tally.is_product(input):
-        tally.mark_product(answer)
-    return answer
+    return _same(tally, input) if 0 <= p <= 1 and not inplace and input not in tally.products else None
 
 
 def _bounded(tally, input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -126,11 +141,16 @@ def _layer_norm(tally, input, normalized_shape, weight=None, bias=None, eps=1e-5
 
 
 def _add_in_place(tally, input, other, *, alpha=1):
-    tally.products.pop(id(input), None)
-    return input if input.is_meta and _is_plain(input, other) and input.shape == other.shape else None
+    if not (input.is_meta and _is_plain(input, other) and input.shape == other.shape):
+        return None
+    return None if input in tally.products or other in tally.products else input
 
 
-def _broadcast(tally, input, other):
+def _add(tally, input, other):
+    return None if input in tally.products or other in tally.products else _broadcast(input, other)
+
+
+def _broadcast(input, other):
     if not (_is_plain(input, other) and other.is_contiguous() and (input.is_meta or other.is_meta)):
         return None
     if input.shape == other.shape:
@@ -139,16 +159,16 @@ def _broadcast(tally, input, other):
 
 
 def _product(tally, input, other):
-    answer = _broadcast(tally, input, other)
+    answer = _broadcast(input, other)
     if answer is not None:
-        tally.mark_product(answer)
+        tally.products.mark(answer, input, other)
     return answer
 
 
 def _pool(axes, tally, input, kernel_size, stride=None, padding=0, ceil_mode=False, *, dilation=1, **options):
     if ceil_mode or options.get("return_indices") or options.get("divisor_override") is not None:
         return None
-    if not _is_plain(input) or input.dim() - axes not in (1, 2):
+    if not _is_plain(input) or input.dim() - axes not in (1, 2) or input in tally.products:
         return None
     stride = kernel_size if stride is None or stride == [] else stride
     kernel, stride, dilation = (_numbers(value, axes, 1) for value in (kernel_size, stride, dilation))
@@ -161,7 +181,7 @@ def _pool(axes, tally, input, kernel_size, stride=None, padding=0, ceil_mode=Fal
 
 def _adaptive_pool(axes, tally, input, output_size):
     sizes = (output_size,) * axes if isinstance(output_size, int | None) else tuple(output_size)
-    if not _is_plain(input) or input.dim() - axes not in (1, 2) or len(sizes) != axes:
+    if not _is_plain(input) or input.dim() - axes not in (1, 2) or len(sizes) != axes or input in tally.products:
         return None
     out = [old if new is None else new for new, old in zip(sizes, input.shape[-axes:])]
     return _empty((*input.shape[:-axes], *out), input) if min(out) > 0 else None
@@ -171,7 +191,7 @@ FUNCTIONS = {  # function → handler
     **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
     **dict.fromkeys((F.relu, F.relu6, F.silu, F.hardswish, F.hardsigmoid), _same),
     **dict.fromkeys((torch.relu, torch.sigmoid, Tensor.sigmoid, torch.tanh, Tensor.tanh), _same),
-    **dict.fromkeys((Tensor.add, torch.add), _broadcast),
+    **dict.fromkeys((Tensor.add, torch.add), _add),
     **dict.fromkeys((Tensor.mul, torch.mul), _product),
     F.dropout: _dropout,
     F.hardtanh: _bounded,
@@ -233,14 +253,17 @@ def usual_kinds() -> set:
 
 
 def answer_layer(tally, module, args, kwargs):
-    """Answer a layer of a usual kind as a whole; None if torch should judge."""
+    """Answer a layer of a usual kind as a whole, and note its output shape; None if torch should judge."""
     own = module.__dict__
     if kwargs or len(args) != 1 or own["_forward_hooks"] or own["_forward_pre_hooks"] or not METHODS.isdisjoint(own):
         return None
     if not isinstance(args[0], Tensor) or torch._C._functorch.peek_interpreter_stack() is not None:
         return None
     with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():  # here even x.shape would be a function
-        return LAYERS[type(module)](tally, module, args[0])
+        output = LAYERS[type(module)](tally, module, args[0])
+        if output is not None:
+            tally.outputs[tally.running[-1]] = tuple(output.shape)
+        return output
 
 
 def answer_function(tally, function, args, kwargs):

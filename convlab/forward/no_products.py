@@ -7,6 +7,7 @@ element-wise or as a reduction, and views, need no entry.
 
 from __future__ import annotations
 
+COPIES, ADDS = "copies, moves or picks numbers as they are", "adds without weights"
 REASONS = {
     "makes numbers, or reserves room for them": """
         arange bartlett_window blackman_window empty empty_like empty_permuted empty_quantized empty_strided eye full
@@ -17,7 +18,7 @@ REASONS = {
         bernoulli binomial cauchy exponential geometric log_normal multinomial native_dropout normal normal_functional
         poisson rand rand_like randint randint_like randn randn_like random randperm uniform
         rrelu_with_noise rrelu_with_noise_functional""",
-    "copies, moves or picks numbers as they are": """
+    COPIES: """
         dequantize quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic
         _conj_copy _index_put_impl _local_scalar_dense _neg_view_copy _pack_padded_sequence _pin_memory
         _reshape_alias_copy _reshape_copy _resize_output _stack _to_copy _unsafe_index _unsafe_index_put
@@ -37,13 +38,13 @@ REASONS = {
         _nested_tensor_from_mask_left_aligned
         _aminmax _assert_async _assert_scalar _assert_tensor_metadata _cummax_helper _cummin_helper
         _functional_assert_async _functional_assert_scalar _linalg_check_errors _unique _unique2 adaptive_max_pool2d
-        adaptive_max_pool3d bincount bucketize cummax cummin eq equal fractional_max_pool2d fractional_max_pool3d ge gt
+        adaptive_max_pool3d bucketize cummax cummin eq equal fractional_max_pool2d fractional_max_pool3d ge gt
         histc is_same_size isin kthvalue le lt max_pool2d_with_indices max_pool3d_with_indices median
         mkldnn_max_pool2d mkldnn_max_pool3d mode nanmedian ne quantized_max_pool1d quantized_max_pool2d
         quantized_max_pool3d searchsorted sort topk unique_consecutive unique_dim unique_dim_consecutive""",
-    "adds without weights": """
+    ADDS: """
         _adaptive_avg_pool2d _adaptive_avg_pool3d _unsafe_masked_index_put_accumulate adaptive_avg_pool1d
-        adaptive_avg_pool2d adaptive_avg_pool3d avg_pool1d avg_pool2d avg_pool3d cumsum index_add index_reduce
+        adaptive_avg_pool2d adaptive_avg_pool3d avg_pool1d avg_pool2d avg_pool3d bincount cumsum index_add index_reduce
         mkldnn_adaptive_avg_pool2d scatter_add scatter_reduce trace""",
     "normalises, which the course lists and does not count": """
         _batch_norm_no_update _batch_norm_with_update _batch_norm_with_update_functional _foreach_norm
@@ -74,6 +75,7 @@ WEIGHTED_SUMS = set(  # sums of products for which there is no formula: they are
     _upsample_lanczos2d_aa""".split()
 )
 ATEN = {name: reason for reason, names in REASONS.items() for name in names.split()}
+MOVING, ADDING = set(REASONS[COPIES].split()), set(REASONS[ADDS].split())  # for `products`
 QUANTIZED = set("add add_relu cat cat_relu hardswish leaky_relu mul mul_relu relu6 sigmoid tanh".split())
 NAMESPACES = {"aten": ATEN, "quantized": QUANTIZED, "prim": None, "profiler": None}  # None: all operations
 

@@ -81,6 +81,7 @@ OPAQUE = {type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int}
 OPAQUE |= {float, complex, bool, type(None), torch.dtype, torch.device, torch.Size, range, slice}
 CONTAINERS = dict, list, set, deque
 NEEDS_GRAD, IS_LEAF, OWN, GRADIENT = map(attrgetter, ("requires_grad", "is_leaf", "__dict__", "grad"))
+HOOKS = attrgetter("_backward_hooks", "_post_accumulate_grad_hooks")  # of a tensor; None until there is one
 PARTS = itemgetter(*(name for name, part in vars(nn.Module()).items() if isinstance(part, dict)))  # hooks, parameters …
 
 
@@ -97,13 +98,13 @@ class Held:
     """What some objects hold, and all that can be reached from there, as it was when this was made.
 
     That includes the classes of the user's modules, and what functions have closed over, hooks above all. Not looked
-    into: globals, caches of functools, Python's modules, iterators, a tensor's own hooks, and what C keeps. A model
+    into: globals, caches of functools, Python's modules, iterators, and what C keeps. A model
     has hundreds of parts, most of them empty dicts of torch's, so these are only remembered as empty.
     """
 
     def __init__(self, *roots):
         self.dicts, self.empty, self.others, self.tensors, self.layers = [], [], [], [], []
-        self.kinds, self.classes, self.gradients = _kinds(), set(), []
+        self.kinds, self.classes, self.gradients, self.hooks = _kinds(), set(), [], []
         seen, todo, tensors = set(), [*roots], []
         while todo or tensors:
             if not todo:  # all tensors at once, which is faster than one by one
@@ -137,15 +138,16 @@ class Held:
     def _look_at_tensors(self, tensors):
         """Keep the flags and the gradients of tensors, and return what hangs on them."""
         try:
-            flags, own = [*map(NEEDS_GRAD, tensors)], [*map(OWN, tensors)]
+            flags, own, hooks = [*map(NEEDS_GRAD, tensors)], [*map(OWN, tensors)], [*map(HOOKS, tensors)]
             gradients = [*map(GRADIENT, leaves := [*filter(IS_LEAF, tensors)])]
         except Exception:  # of one of them; of a single one nothing can be kept
             return [part for one in tensors for part in self._look_at_tensors([one])] if len(tensors) > 1 else []
         self.tensors += zip(tensors, flags)
+        self.hooks += zip(tensors, hooks)
         self.gradients += [(leaf, gradient) for leaf, gradient in zip(leaves, gradients) if gradient is not None]
         self.empty += filterfalse(None, own)
         following = [value for attributes in filter(None, own) for value in self._look_at_dict(attributes)]
-        return [*following, *gradients]
+        return [*following, *gradients, *chain.from_iterable(hooks)]
 
     def _look_at_module(self, module, kind):
         own = module.__dict__
@@ -233,6 +235,9 @@ class Held:
         for tensor, needs_grad in self.tensors:
             if tensor.requires_grad != needs_grad:
                 tensor.requires_grad_(needs_grad)
+        for tensor, hooks in self.hooks:
+            if HOOKS(tensor) != hooks:
+                tensor._backward_hooks, tensor._post_accumulate_grad_hooks = hooks
         for tensor, gradient in self.gradients:
             if tensor.grad is not gradient:
                 tensor.grad = gradient

@@ -234,14 +234,14 @@ def _run(model, given, held, real, gradients) -> _Watch:
 def _model_table(model, inputs, named_inputs, real) -> MemoryTable:
     given = arguments(inputs, named_inputs)
     with alone(model, given) as held, torch.inference_mode(False):
-        _check_modules(dict(model.named_modules()), real)
+        _check_modules(dict(model.named_modules()), held, real)
         watch = _run(model, given, held, real, gradients=False)
         for name, sizes in _run(model, given, held, real, gradients=True).layers.items():
             watch.layers[name]["saved"] = sizes["saved"]
     tally, layers = watch.tally, watch.layers
     root, weights, kinds = tally.modules[""], Counter(), Counter()
     for param in root.parameters():
-        weights[tally.owner[id(param)]] += param.nbytes
+        weights[tally.owner.get(id(param), "")] += param.nbytes
         kinds[str(param.dtype).removeprefix("torch.")] += param.nbytes
     for inner, name in tally.used_by.items():  # a layer that did not run, but whose parameters another one used
         if inner not in layers:
