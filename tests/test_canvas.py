@@ -4,6 +4,7 @@ import html
 import re
 import subprocess
 import sys
+from io import BytesIO
 
 import matplotlib
 import numpy as np
@@ -12,11 +13,25 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 from strategies import raises
 
 from convlab import ConvSpec
 from convlab.figures import draw_cost_bars, draw_shuffle, draw_wiring, show
-from convlab.figures.canvas import BLACK, HIGHLIGHT, INK, INPUT, KERNEL, OUTPUT, PADDING, PAPER, contrast, tint, write
+from convlab.figures.canvas import (
+    BLACK,
+    HIGHLIGHT,
+    INK,
+    INPUT,
+    KERNEL,
+    OUTPUT,
+    PADDING,
+    PAPER,
+    _few_colors,
+    contrast,
+    tint,
+    write,
+)
 from convlab.figures.channels import describe_wiring
 
 COSTS = {"standard": 1_228_800, "separable": 53_952}
@@ -52,8 +67,8 @@ def meet(one, two) -> bool:
 
 
 def size(picture):
-    """Return the width and the height of a PNG."""
-    return np.frombuffer(picture.png[16:24], ">u4").tolist()
+    """Return the width and the height of a picture on the page, where it stands with half of its pixels."""
+    return (np.frombuffer(picture.png[16:24], ">u4") / 2).tolist()
 
 
 def test_show_writes_no_date_and_no_software_into_the_image():
@@ -62,10 +77,37 @@ def test_show_writes_no_date_and_no_software_into_the_image():
 
 def test_show_gives_jupyter_one_image_with_escaped_alt_text():
     picture = show(draw_cost_bars, {'<b>"a" & b</b>': 2, "c": 1})
-    code = r'<img alt="([^"<>]*)" src="data:image/png;base64,[A-Za-z0-9+/=]+" style="max-width:100%">'
+    code = r'<img alt="([^"<>]*)" src="data:image/png;base64,[A-Za-z0-9+/=]+" width="\d+" style="[^"]*">'
     assert html.unescape(re.fullmatch(code, picture._repr_html_())[1]) == repr(picture) == picture.alt
     assert '<b>"a" & b</b>' in repr(picture)
     assert not hasattr(picture, "_repr_png_")  # it would have no alt text
+
+
+def test_a_picture_has_two_pixels_for_each_of_the_page_and_brings_its_own_paper():
+    picture = show(draw_cost_bars, COSTS)
+    code = picture._repr_html_()
+    assert abs(picture.width - size(picture)[0]) < 1 and 780 < picture.width <= 820
+    assert f'width="{picture.width}"' in code
+    assert {"max-width:calc(100% - 16px)", "height:auto", f"background:{PAPER}"} <= {
+        *re.search('style="(.*)"', code)[1].split(";")
+    }
+
+
+def test_a_picture_is_stored_in_256_colors_unless_that_can_be_seen():
+    def png(pixels):
+        with BytesIO() as file:
+            Image.fromarray(pixels.astype(np.uint8)).save(file, "png")
+            return file.getvalue()
+
+    def decoded(data):
+        return np.asarray(Image.open(BytesIO(data)).convert("RGB"), float)
+
+    assert Image.open(BytesIO(show(draw_cost_bars, COSTS).png)).mode == "P"
+    greys = np.random.default_rng(0).integers(0, 256, (64, 64, 1)) * [1, 1, 1]
+    assert len(_few_colors(png(greys))) < len(png(greys)) / 2
+    assert np.abs(decoded(_few_colors(png(greys))) - greys).mean() < 2
+    noise = png(np.random.default_rng(0).integers(0, 256, (64, 64, 3)))
+    assert _few_colors(noise) == noise
 
 
 def test_show_depends_on_no_setting_and_changes_none():

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import sem, ttest_rel
 
-from convlab import check, cost_table, output_shape
+from convlab import ConvSpec, addition_count, check, cost_table, flop_count, mac_count, output_shape
 from convlab.exercises.common import on_changed_layer
 from convlab.exercises.exercise import Exercise
 from convlab.networks.digits import small_network
@@ -53,9 +54,61 @@ def loops_conv(x, w, stride, channels=None):
     return out
 
 
-def mask_by_division(spec):
-    m, c = np.arange(spec.out_channels), np.arange(spec.in_channels)
-    return (m // (spec.out_channels // spec.groups))[:, None] == c // (spec.in_channels // spec.groups)
+def skipping_zeros(x, w, s):
+    """A learner's convolution that leaves out the products with padding."""
+    (_, h, width), (filters, depth, kh, kw) = x.shape, w.shape
+    out = np.zeros((filters, (h - kh) // s + 1, (width - kw) // s + 1))
+    for m, i, j in np.ndindex(out.shape):
+        for c, u, v in np.ndindex(depth, kh, kw):
+            pixel = x[c, i * s + u, j * s + v]
+            if pixel != 0:
+                out[m, i, j] += pixel * w[m, c, u, v]
+    return out
+
+
+def products_of(x, w, s):
+    """A learner's products of each window, taken off the meter before they are summed."""
+    columns = range(0, x.shape[2] - w.shape[3] + 1, s)
+    windows = [
+        [x[:, i : i + w.shape[2], j : j + w.shape[3]] for j in columns]
+        for i in range(0, x.shape[1] - w.shape[2] + 1, s)
+    ]
+    return [[[(window * kernel).astype(float).ravel() for window in row] for row in windows] for kernel in w]
+
+
+def maps_of(x, w, s):
+    """A learner's convolution as lists, so that the numbers stay on the meter."""
+    rows, columns = range(0, x.shape[1] - w.shape[2] + 1, s), range(0, x.shape[2] - w.shape[3] + 1, s)
+    return [
+        [[(x[:, i : i + w.shape[2], j : j + w.shape[3]] * kernel).sum() for j in columns] for i in rows] for kernel in w
+    ]
+
+
+def moved(network, channels, find, start=None):
+    """A learner's experiment: one column for each input channel, `find` says of (outputs, height, width) what moves."""
+    x, columns = torch.rand(1, channels, 6, 6), []
+    for channel in range(channels):
+        changed = x.clone() if start is None else start(x)
+        changed[0, channel] += 1
+        columns.append(find(network(changed)[0] != network(x)[0]))
+    return columns
+
+
+def reach_by_loops(network, channels):
+    return np.array([[bool(out.any()) for out in found] for found in moved(network, channels, lambda it: it)]).T
+
+
+def reach_by_gradient(network, channels):
+    x = torch.rand(1, channels, 6, 6, requires_grad=True)
+    outputs = network(x).sum(dim=(0, 2, 3))
+    rows = [torch.autograd.grad(out, x, retain_graph=True)[0][0].abs().sum(dim=(1, 2)) > 0 for out in outputs]
+    return torch.stack(rows)
+
+
+def reach_with_one_batch(network, channels):
+    """All experiments at once: image c has a one in channel c, and all zeros is the image to compare with."""
+    images = torch.eye(channels)[:, :, None, None].expand(-1, -1, 6, 6)
+    return (network(images) != network(torch.zeros_like(images))).any(dim=3).any(dim=2).T
 
 
 def seconds_of_calls(readings):
@@ -64,12 +117,6 @@ def seconds_of_calls(readings):
 
 def ratios_by_round(seconds, macs, other_seconds, other_macs):
     return [(a / macs) / (b / other_macs) for a, b in zip(seconds, other_seconds)]
-
-
-def mask_by_layer(spec):
-    """What a grouped layer of ones does to one hot channels, found by running it."""
-    weight = torch.ones(spec.out_channels, spec.in_channels // spec.groups, 1, 1)
-    return F.conv2d(torch.eye(spec.in_channels)[:, :, None, None], weight, groups=spec.groups)[:, :, 0, 0].T > 0
 
 
 def shuffle_by_index(x, groups):
@@ -108,6 +155,10 @@ def in_a_layer(work, size):
 
 def exact_flops(spec):
     return 2 * products(spec) - 1 + spec.bias
+
+
+def exact_flops_of_groups(spec):
+    return 2 * grouped_products(spec) - 1 + spec.bias
 
 
 def grouped_products(spec):
@@ -182,7 +233,6 @@ WRONG = {
         (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "padding is ignored"),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "+ 1 is missing"),
         (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "none of the usual mistakes"),
-        (lambda n, k, s, p, d: float((n + 2 * p - d * (k - 1) - 1) // s + 1), "it is a float"),
         (lambda n, k, s, p, d: n / 0, "ZeroDivisionError"),
         (lambda n, k: n - k, "TypeError"),
     ],
@@ -193,9 +243,17 @@ WRONG = {
         (lambda x, w, s: F.conv2d(x[None], w, stride=s), "axis of images is still there"),
         (lambda x, w, s: loops_conv(x, w, s).transpose(0, 2, 1), "Height and width are swapped"),
         (lambda x, w, s: loops_conv(x, w, s) + 1, "The shape is right. At (0, 0, 0) you have"),
-        (lambda x, w, s: "a string", "none of the usual mistakes"),
+        (lambda x, w, s: loops_conv(x, w, s)[:, :-1], "The last row is missing"),
+        (lambda x, w, s: loops_conv(x, w.transpose(2, 3), s), "rows and columns are swapped"),
+        (lambda x, w, s: "a string", "Your result is of type str. Wanted an array of numbers."),
     ],
-    "missing_padding": [(1, "110×110"), (6, "both sides together"), (True, "a bool"), ("3", "a str")],
+    "missing_stride": [
+        (3, "larger output"),
+        (5, "smaller output"),
+        (11, "not even overlap"),
+        (227 / 55, "before round"),
+    ],
+    "missing_padding": [(1, "110×110"), (6, "both sides together"), (True, "a bool"), ("4", "a str")],
     "param_count": [
         (lambda spec: products(spec) * spec.out_channels, "bias is forgotten"),
         (lambda spec: products(spec) * spec.out_channels + (1 if spec.bias else 0), "one bias for the whole layer"),
@@ -214,38 +272,72 @@ WRONG = {
         (in_a_layer(exact_flops, lambda n, k, s, p, d: out_size(n, k, s, p, d) - 1), "+ 1 is missing"),
         (in_a_layer(exact_flops, lambda n, k, s, p, d: n // s), "none of the usual mistakes"),
     ],
-    "linear_flops": [(4_096_000, "MACs"), (8_191_000, "without bias"), (4_097_000, "parameters")],
+    "linear_flops": [
+        (4_095_000, "additions of the products alone"),
+        (4_096_000, "MACs"),
+        (8_191_000, "without bias"),
+        (4_097_000, "parameters"),
+    ],
+    "metered_conv2d": [
+        (lambda x, w, s: maps_of(x, w, 1), "stride is ignored"),
+        (lambda x, w, s: maps_of(x[:1], w[:, :1], s), "first channel alone"),
+        (lambda x, w, s: maps_of(x, w[:, :, ::-1, ::-1], s), "flips the kernel"),
+        (lambda x, w, s: torch_conv(x, w, s), "Here image and kernels are NumPy arrays, no tensors"),
+        (lambda x, w, s: torch_conv(x, w, s), "stride=int) at `return F.conv2d(x[None], w, stride=stride)[0]`"),
+        (lambda x, w, s: x.size(0), "Here image and kernels are NumPy arrays, no tensors"),
+    ],
     "mac_count": [
         (lambda spec, x: products(spec) * outputs(spec, x), "groups are ignored"),
         (lambda spec, x: products(spec) * outputs(spec, x) // spec.groups**2, "groups are applied twice"),
         (lambda spec, x: products(spec) * outputs(spec, x) * spec.groups, "multiplies by the groups"),
         (lambda spec, x: prod(spec.weight_shape) * outputs(spec, x), "all weights by all output numbers"),
         (lambda spec, x: products(spec) * spec.out_channels // spec.groups, "Those are the weights"),
-        (lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float"),
+        (lambda spec, x: grouped_products(spec) * outputs(spec, x) // spec.out_channels, "the work of one filter"),
+        (lambda spec, x: (grouped_products(spec) + spec.bias) * outputs(spec, x), "A bias is in it"),
         (in_a_layer(grouped_products, lambda n, k, s, p, d: out_size(n, k, s, 0, d)), "padding is ignored"),
         (in_a_layer(grouped_products, lambda n, k, s, p, d: out_size(n, k, s, p, 1)), "dilation is ignored"),
     ],
-    "weight_mask": [
-        (lambda spec: np.ones((spec.out_channels, spec.in_channels), bool), "groups are ignored"),
-        (lambda spec: mask_by_division(spec).T, "Rows and columns are swapped"),
-        (lambda spec: np.logical_not(mask_by_division(spec)), "the opposite"),
+    "reach": [
+        (lambda network, channels: torch.stack(moved(network, channels, lambda it: it.any(2).any(1))), "are swapped"),
+        (lambda network, channels: np.logical_not(reach_by_loops(network, channels)), "the opposite"),
+        (
+            lambda network, channels: torch.stack(
+                moved(network, channels, lambda it: it.any(2).any(1), lambda x: x), dim=1
+            ),
+            "Nothing moves",
+        ),
+        (
+            lambda network, channels: np.stack(moved(network, channels, lambda it: it.sum((1, 2)).numpy()), axis=1),
+            "positions that moved",
+        ),
+        (lambda network, channels: reach_by_loops(network, channels).sum(0).tolist(), "how many outputs"),
+        (lambda network, channels: reach_by_loops(network, channels)[:, 0], "channel 0 alone"),
+        (lambda network, channels: reach_by_loops(network, channels).sum(), "the number of pairs"),
+        (lambda network, channels: reach_by_loops(network, channels)[::-1], "none of the usual mistakes"),
     ],
     "channel_shuffle": [
         (lambda x, groups: shuffle_by_index(x, len(x) // groups), "cut the wrong way round"),
         (lambda x, groups: np.asarray(x)[::-1].copy(), "That turns the order round"),
+        (lambda x, groups: torch.nn.ChannelShuffle(groups)(x[None]), "an axis of images too many"),
         (lambda x, groups: np.concatenate([x[-(len(x) // groups) :], x[: -(len(x) // groups)]]), "moves whole groups"),
     ],
     "separable_saving": [
         (lambda m, k, factor: factor * (1 / m + 1 / k**2), "the inverse"),
         (lambda m, k, factor: k**2 * m / (k**2 + m), "The multiplier is ignored"),
         (lambda m, k, factor: k**2 * m / (factor * k**2 + m), "in the depthwise step alone"),
-        (lambda m, k, factor: round(k**2 * m / (factor * (k**2 + m)), 2), "Do not round"),
+        (lambda m, k, factor: 1 // (factor * (1 / m + 1 / k**2)), "rounded down"),
     ],
     "separable_macs": [
         (2_196_150, "depthwise step alone"),
         (1_152_525, "depth multiplier 1"),
         (4_610_100, "FLOPs"),
         ((726 + 36) * 217 * 217, "stride is ignored"),
+    ],
+    "kernels_needed": [(4, "one kernel for each filter"), (2, "Is the blur a mixture"), (7, "none of the usual")],
+    "largest_multiplier": [
+        (lambda m, k: int(m * k * k / (m + k * k)), "exactly as many"),
+        (lambda m, k: m * k * k / (m + k * k), "the saving with m = 1"),
+        (lambda m, k: ceil(1 / (1 / m + 1 / k**2)), "rounds up"),
     ],
     "merged_kernel": [
         (lambda d, p, m: merged_by_loops(d, p, 1), "multiplier is ignored"),
@@ -256,7 +348,9 @@ WRONG = {
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (2 * macs, macs, macs + b)), "are swapped"),
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs)), "bias is not in the third"),
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, 2 * macs + b)), "add them to the MACs"),
-        (lambda spec, x: grouped_products(spec) * outputs(spec, x), "none of the usual mistakes"),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs + b, 2 * macs, macs)), "order is turned round"),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs)), "is of type tuple. Wanted 3 numbers"),
+        (lambda spec, x: grouped_products(spec) * outputs(spec, x), "is of type int. Wanted 3 numbers, with commas"),
     ],
     "transposed_macs": [
         (lambda w, s, x: transposed_taps(w, x, [(n - 1) * s + k for n, k in zip(x[2:], w[2:])]), "as thop does"),
@@ -266,13 +360,12 @@ WRONG = {
     "macs_behind": [
         (lambda printed, numbers: printed // 2 - 2 * numbers, "Halve first"),
         (lambda printed, numbers: printed - 2 * 4 * numbers, "and keeps the double"),
-        (lambda printed, numbers: printed / 2 - 4 * numbers, "it is a float"),
     ],
     "remaining_share": [
         (lambda m, k, a, r: (k**2 + m) / (r**2 * a * (k**2 + a * m)), "the inverse"),
+        (lambda m, k, a, r: 1 - r**2 * a * (k**2 + a * m) / (k**2 + m), "the share that is saved"),
         (lambda m, k, a, r: a**2 * r**2, "only the pointwise step shrinks by width²"),
         (lambda m, k, a, r: r**2 * (1 / (a * m) + 1 / k**2) / (1 / m + 1 / k**2), "law of lesson 04"),
-        (lambda m, k, a, r: round(r**2 * a * (k**2 + a * m) / (k**2 + m), 3), "Do not round"),
     ],
     "widest_middle": [
         (in_budget(lambda c, n, g: 2 * c * n + 9 * n * n), "groups are ignored"),
@@ -288,14 +381,17 @@ WRONG = {
         ),
         (lambda spec, x: (2 * grouped_products(spec) + 1) * outputs(spec, x), "the + 1 is still there"),
         (lambda spec, x: exact_flops(spec) * outputs(spec, x), "groups are ignored"),
-        (lambda spec, x: float(2 * grouped_products(spec) - 1 + spec.bias) * outputs(spec, x), "it is a float"),
     ],
     "grouped_saving": [
         (lambda k, m, g: g / (1 / m + 1 / k**2), "That is the printed formula"),
         (lambda k, m, g: 1 / m + 1 / (g * k**2), "the inverse"),
-        (lambda k, m, g: round(k * k * m / (k * k + m / g), 1), "Do not round"),
+        (lambda k, m, g: m / g, "That is M/g"),
     ],
-    "verified_macs": [(72_000, "what both print"), (18_000, "halved twice"), (136_800, "stride is ignored")],
+    "verified_macs": [
+        (72_000, "what both print"),
+        (720 * 25, "one channel of the two"),
+        (136_800, "stride is ignored"),
+    ],
     "median_call_seconds": [
         (lambda readings, warm_up: median(readings[warm_up:]), "That is the median of the readings"),
         (lambda readings, warm_up: median(seconds_of_calls(readings[warm_up:])), "cut off before"),
@@ -304,36 +400,42 @@ WRONG = {
     "attainable_macs_per_second": [
         (lambda macs, size, peak, bandwidth: max(bandwidth / size * macs, peak), "the larger of the two"),
         (lambda macs, size, peak, bandwidth: min(bandwidth / (macs / size), peak), "bytes per MAC"),
+        (lambda macs, size, peak, bandwidth: min(peak, 8 * bandwidth), "always the processor's limit"),
         (lambda macs, size, peak, bandwidth: 1 / (1 / peak + size / macs / bandwidth), "adds the time"),
     ],
     "slowdown_per_mac": [
         (lambda s, macs, o, other: (median(s) / macs) / (median(o) / other), "ratio of two medians"),
         (lambda s, macs, o, other: np.mean(ratios_by_round(s, macs, o, other)), "a mean over the rounds"),
         (lambda s, macs, o, other: median(ratios_by_round(o, other, s, macs)), "That is the inverse"),
+        (lambda s, macs, o, other: 1 / median(ratios_by_round(s, macs, o, other)), "one divided by the ratio"),
+        (lambda s, macs, o, other: min(ratios_by_round(s, macs, o, other)), "the smallest ratio"),
         (lambda s, macs, o, other: list(ratios_by_round(s, macs, o, other)), "one ratio for each round"),
     ],
     "standard_error": [
-        (lambda a, b: np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, "That is a share"),
+        (lambda a, b: 2 * 100 * sem(a - b), "two standard errors"),
         (lambda a, b: np.diff(ttest_rel(a, b).confidence_interval(0.95))[0] * 50, "Leave t out"),
         (lambda a, b: 100 * np.std(np.subtract(a, b)) / len(a) ** 0.5, "as NumPy does by default"),
         (lambda a, b: 100 * ((np.var(a, ddof=1) + np.var(b, ddof=1)) / len(a)) ** 0.5, "not paired"),
-        (lambda a, b: round(100 * np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, 3), "Do not round"),
     ],
     "widest_separable": [
         (separable_width(lambda w: separable_macs_of(w) + 1), "To meet it exactly"),
+        (separable_width(lambda w: 2 * separable_macs_of(w)), "FLOPs within the budget"),
         (separable_width(lambda w: 586 * w + 160 * 9 * w * w), "width of the standard network"),
         (separable_width(lambda w: separable_macs_of(w) - 576 * w), "first layer is missing"),
         (separable_width(lambda w: 586 * w + 256 * (9 * w + w * w)), "All blocks are on 64 positions"),
     ],
     "seeds_needed": [
         (lambda s, d: int((2 * s / d) ** 2), "rounds down"),
+        (lambda s, d: round((2 * s / d) ** 2), "rounds to the nearest"),
+        (lambda s, d: ceil(2 * s / d) ** 2, "rounds before it squares"),
+        (lambda s, d: ceil((1.96 * s / d) ** 2), "takes 1.96"),
         (lambda s, d: ceil(2 * s / d), "root is gone"),
         (lambda s, d: ceil((s / (d / 4)) ** 2), "as the whole width"),
     ],
 }
 
 RIGHT = {
-    "filter_multiplications": [363, np.int64(363), 363.0, torch.tensor(363), Fraction(363)],
+    "filter_multiplications": [363, np.int64(363), torch.tensor(363), Fraction(363)],
     "multiplications": [
         lambda kernel, channels, filters, size: kernel**2 * channels * filters * size**2,
         lambda k, c, m, s: np.prod([k, k, c, m, s, s]),
@@ -351,7 +453,8 @@ RIGHT = {
         lambda x, w, s: torch_conv(x, w, s).tolist(),
         lambda x, w, s: torch_conv(x, w, s).float().requires_grad_(),
     ],
-    "missing_padding": [3, 3.0, np.int32(3)],
+    "missing_stride": [4, (227 - 11) // 54],
+    "missing_padding": [3, np.int32(3)],
     "param_count": [
         lambda spec: products(spec) * spec.out_channels + (spec.out_channels if spec.bias else 0),
         lambda spec: np.prod(spec.weight_shape) + spec.bias * spec.out_channels,
@@ -361,16 +464,24 @@ RIGHT = {
         lambda spec, x: outputs(spec, x) * (2 * products(spec) - (not spec.bias)),
         lambda spec, x: 2 * products(spec) * outputs(spec, x) - (0 if spec.bias else outputs(spec, x)),
     ],
-    "linear_flops": [8_192_000, 2 * 4096 * 1000.0],
+    "linear_flops": [8_192_000, 2 * 4096 * 1000],
+    "metered_conv2d": [
+        maps_of,
+        loops_conv,
+        lambda x, w, s: torch.tensor(loops_conv(x, w, s)),
+        lambda x, w, s: np.tensordot(
+            w, sliding_window_view(x, w.shape[2:], (1, 2))[:, ::s, ::s], ([1, 2, 3], [0, 3, 4])
+        ),
+    ],
     "mac_count": [
         lambda spec, x: prod(spec.weight_shape[1:]) * outputs(spec, x),
         lambda spec, x: products(spec) * outputs(spec, x) // spec.groups,
     ],
-    "weight_mask": [
-        mask_by_division,
-        mask_by_layer,
-        lambda spec: mask_by_division(spec).astype(int),
-        lambda spec: mask_by_division(spec).tolist(),
+    "reach": [
+        reach_by_loops,
+        reach_by_gradient,
+        reach_with_one_batch,
+        lambda network, channels: reach_by_loops(network, channels).astype(int).tolist(),
     ],
     "channel_shuffle": [
         shuffle_by_index,
@@ -383,6 +494,12 @@ RIGHT = {
         lambda m, k, factor: 1 / (factor / m + factor / k**2),
     ],
     "separable_macs": [2_305_050, 55 * 55 * (6 * 121 + 36)],
+    "kernels_needed": [3, np.int64(3), Fraction(3)],
+    "largest_multiplier": [
+        lambda m, k: ceil(Fraction(m * k * k, m + k * k)) - 1,
+        lambda m, k: max(n for n in range(k * k) if n * (m + k * k) < m * k * k),
+        lambda m, k: (m * k * k - 1) // (m + k * k),
+    ],
     "merged_kernel": [
         merged_by_loops,
         lambda d, p, m: torch.einsum("cjuv,mcj->mcuv", d.reshape(-1, m, *d.shape[2:]), p.reshape(len(p), -1, m)),
@@ -424,7 +541,7 @@ RIGHT = {
         lambda k, m, g: Fraction(k**2 * m * g, g * k**2 + m),
         lambda k, m, g: 1 / (1 / m + 1 / (g * k**2)),
     ],
-    "verified_macs": [36_000, 720 * 2 * 5 * 5, 72_000 / 2],
+    "verified_macs": [36_000, 720 * 2 * 5 * 5, 72_000 // 2],
     "median_call_seconds": [
         lambda readings, warm_up: np.median(np.diff(readings, prepend=0)[warm_up:]),
         lambda readings, warm_up: median(seconds_of_calls(readings)[warm_up:]),
@@ -456,6 +573,67 @@ RIGHT = {
     ],
 }
 
+# The right value in another form, rounded, or percent in place of a share.
+NEARLY = {
+    "filter_multiplications": [
+        (363.0, "The value 363.0 is right, but it is a float"),
+        ([363], "it is in a list"),
+        (np.array([363]), "it is in an array of shape (1,)"),
+        (360, "Do not round"),
+    ],
+    "missing_padding": [(3.0, "it is a float"), ("3", "it is text"), ((3,), "it is in a tuple")],
+    "linear_flops": [(2 * 4096 * 1000.0, "it is a float"), ("8,192,000", "it is text"), (8.2e6, "Do not round")],
+    "verified_macs": [(72_000 / 2, "it is a float")],
+    "slim_vgg": [(15_200_000, "Do not round"), (15.2e6, "Do not round"), (15_227_688.0, "it is a float")],
+    "output_size": [
+        (lambda *case: float(out_size(*case)), "The value 8.0 is right, but it is a float, for size = 12, kernel = 5"),
+        (lambda n, k, s, p, d: np.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1, "it is a float"),
+        (lambda *case: str(out_size(*case)), "The value '8' is right, but it is text, for size = 12"),
+        (lambda *case: [out_size(*case)], "it is in a list"),
+        (lambda *case: (out_size(*case),), "The value (8,) is right, but it is in a tuple"),
+        (lambda *case: torch.tensor([out_size(*case)]), "it is in an array of shape (1,)"),
+        (lambda *case: (out_size(*case),) * 2, "The value (8, 8) is right, but it is there 2 times"),
+    ],
+    "conv2d": [(lambda x, w, s: torch_conv(x, w, s)[:, None], "it has the shape (1, 1, 3, 4)")],
+    "metered_conv2d": [
+        (skipping_zeros, "Yours does fewer: products with a zero of the padding are skipped"),
+        (lambda x, w, s: [maps_of(x, w, s) for _ in range(3)][-1], "Yours does 3 times the multiplications"),
+        (lambda x, w, s: [maps_of(x, w, s)[m] for m in range(len(w))], "everything is computed again for each filter"),
+        (lambda x, w, s: [maps_of(x, w, s) for _ in x][-1], "every product is done again for each channel"),
+        (lambda x, w, s: [[r[::s] for r in m[::s]] for m in maps_of(x, w, 1)], "computes the output for stride 1"),
+        (lambda x, w, s: [maps_of(x, w[:1], s), maps_of(x, w, s)][1], "Yours does more"),
+        (lambda x, w, s: maps_of(x.astype(float), w.astype(float), s), "The meter saw 0 multiplications, 0 additions."),
+        (lambda x, w, s: maps_of(x, w[:1], s) + maps_of(x.astype(float), w[1:].astype(float), s), "Yours does fewer"),
+        (lambda x, w, s: [[[n + 1 - 1 for n in r] for r in m] for m in maps_of(x, w, s)], "nothing else is added"),
+        (
+            lambda x, w, s: [[[sum(n) for n in r] for r in m] for m in products_of(x, w, s)],
+            "Some of the sums were done off the meter",
+        ),
+    ],
+    "mac_count": [(lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float")],
+    "grouped_flops": [(lambda spec, x: float(exact_flops_of_groups(spec)) * outputs(spec, x), "it is a float")],
+    "macs_behind": [(lambda printed, numbers: printed / 2 - 4 * numbers, "it is a float")],
+    "widest_separable": [(lambda budget: float(widest_by_counting(budget)), "it is a float")],
+    "tool_numbers": [
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + b / 1)), "it has floats"),
+        (lambda spec, x: tools_said(spec, x, lambda m, b: {"thop": m, "torch": 2 * m, "ptflops": m + b}), "is a dict"),
+    ],
+    "separable_saving": [
+        (lambda m, k, factor: round(k**2 * m / (factor * (k**2 + m)), 2), "Do not round"),
+        (lambda m, k, factor: f"{k**2 * m / (factor * (k**2 + m))}", "it is text"),
+    ],
+    "grouped_saving": [(lambda k, m, g: round(k * k * m / (k * k + m / g), 1), "Do not round")],
+    "remaining_share": [
+        (lambda m, k, a, r: round(r**2 * a * (k**2 + a * m) / (k**2 + m), 3), "Do not round"),
+        (lambda m, k, a, r: 100 * r**2 * a * (k**2 + a * m) / (k**2 + m), "percent in place of a share"),
+    ],
+    "slowdown_per_mac": [(lambda *case: 100 * median(ratios_by_round(*case)), "percent in place of a share")],
+    "standard_error": [
+        (lambda a, b: np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, "a share in place of percent"),
+        (lambda a, b: round(100 * np.subtract(a, b).std(ddof=1) / len(a) ** 0.5, 3), "Do not round"),
+    ],
+}
+
 
 def answers(table):
     return [
@@ -475,6 +653,17 @@ def test_a_wrong_answer_is_told_why(exercise, answer):
     reply = exercise(given)
     assert reply.outcome == "wrong"
     assert phrase in reply.message
+
+
+@pytest.mark.parametrize(("exercise", "answer"), answers(NEARLY))
+def test_a_right_value_in_another_form_is_nearly_right_and_is_told_what_to_change(exercise, answer):
+    given, phrase = answer
+    reply = exercise(given)
+    assert reply.outcome == "nearly", reply
+    assert phrase in reply.message
+    if exercise.cases == ((),):  # the whole answer: in the reply only as far as the learner has it
+        quoted = str(given) if isinstance(given, float) else repr(given)
+        assert str(exercise.target()) not in reply.message.replace(quoted, "")
 
 
 @pytest.mark.parametrize(("exercise", "answer"), answers(RIGHT))
@@ -507,6 +696,15 @@ def test_hints_come_one_by_one_and_none_but_the_last_gives_a_number_away(exercis
     if is_number(exercise):
         answer = f"{exercise.target():,}"
         assert not any(answer in hint.rstrip(".").split() for hint in exercise.hints[:-1])
+
+
+def test_the_numbers_of_lesson_02_are_those_of_the_conventions_that_it_names():
+    layer = ConvSpec(3, 6, 11, stride=4, bias=False), (1, 3, 227, 227)
+    counts = [macs := mac_count(*layer), 2 * macs, flop_count(*layer), addition_count(*layer), macs // 3]
+    assert counts == [6_588_450, 13_176_900, 13_158_750, 6_570_300, 2_196_150]
+    for count, (right, told) in zip(counts, check.conventions.questions):
+        assert f"this is {count // outputs(*layer)}: " in told[right]
+        assert all(f"this is {count // outputs(*layer)}. For " in told[letter] for letter in told if letter != right)
 
 
 @pytest.mark.parametrize("field", ["stride", "padding", "dilation", "kernel_size"])

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from convlab.exercises.compare import format_answer, same_value
-from convlab.exercises.exercise import Exercise, Reply, predict
+from convlab.exercises.exercise import Exercise
+from convlab.exercises.predict import predict
+from convlab.exercises.reply import Reply
 
 DOUBLE = Exercise(
     target=lambda number: 2 * number,

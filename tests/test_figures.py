@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from strategies import cases, layers, raises, torch_layer
 from test_canvas import COSTS, GROUPED, box, meet, shown, size, title, words
 from test_figures_accuracy import ATTEMPTS, BUDGET
@@ -23,12 +24,17 @@ from torch import nn
 
 from convlab import ConvSpec
 from convlab.figures import (
+    Im2col,
     MatrixPanel,
+    Photo,
     WindowStep,
     draw_accuracy,
     draw_cost_bars,
     draw_cost_profile,
+    draw_im2col,
+    draw_lost_share,
     draw_matrix,
+    draw_photo,
     draw_roofline,
     draw_separable_saving,
     draw_shuffle,
@@ -59,9 +65,13 @@ NUMBERS = ((7, 5, -2, 255), (0.25, 1, 2 / 3, 4), (90, 6, 0, 1234))
 DIGITS = ((3, 2, 0, 1, 3), (0, 1, 3, 2, 1), (2, 1, 0, 1, 2), (1, 0, 2, 3, 0), (3, 1, 1, 0, 2))
 EDGES = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
 WITH_KERNEL = window_steps(ConvSpec(1, 1, 3), (1, 1, 5, 5), values=DIGITS, kernel=EDGES)
+IN_4 = ConvSpec(16, 16, 3, groups=4)
+CHAIN = (IN_4, (16, 4), IN_4, (16, 4), IN_4)
 PROFILE = CostTable(
     LayerCost(f"stage{n}", "standard", (1, 1, 1, 1), 9**n, 4 ** (8 - n), 4 ** (8 - n)) for n in range(8)
 )
+RAMP = np.arange(0, 200, 10).reshape(4, 5)
+COLOURS = np.full((3, 4, 3), (200, 30, 30))
 FIGURES = {
     "window, 4 in a row": (draw_window, window_steps(STRIDED, (1, 1, 5, 5), 4), {}),
     "window, alone": (draw_window, [WindowStep(DILATED, (1, 1, 7, 5), (1, 2))], {}),
@@ -79,6 +89,8 @@ FIGURES = {
     "wiring, alone": (draw_wiring, [ConvSpec(16, 16, 3, groups=4)], {}),
     "wiring, 3 in a row": (draw_wiring, [ConvSpec(8, 6, 3), GROUPED, ConvSpec.depthwise(4, 3)], {}),
     "wiring, small": (draw_wiring, [ConvSpec.depthwise(3, 3, multiplier=2), ConvSpec(1, 1, 3)], {"columns": 1}),
+    "wiring, chains": (draw_wiring, [(GROUPED,), (GROUPED, ConvSpec(6, 4, 3)), CHAIN[:2]], {"changed": 5}),
+    "wiring, longest chain": (draw_wiring, [CHAIN], {}),
     "shuffle": (draw_shuffle, [(8, 2), (12, 3)], {}),
     "matrix": (draw_matrix, [MatrixPanel("target", TARGET), MatrixPanel("yours", YOURS * 1.0, TARGET)], {}),
     "matrix, not yet": (draw_matrix, [MatrixPanel("target", TARGET), MatrixPanel("yours", None, TARGET)], {}),
@@ -94,6 +106,9 @@ FIGURES = {
     "bars, one": (draw_cost_bars, [[("standard", 0.5)]], {"unit": "ms"}),
     "profile": (draw_cost_profile, [("VGG-16", PROFILE), ("net", PROFILE)], {"columns": 1}),
     "saving": (draw_separable_saving, [(3, 5, 7)], {}),
+    "im2col": (draw_im2col, [Im2col(ConvSpec(1, 2, 3), (1, 1, 4, 4), 1)], {}),
+    "photos": (draw_photo, [Photo("a ramp", RAMP), Photo("its edges", RAMP - 100), Photo("colours", COLOURS)], {}),
+    "lost share": (draw_lost_share, [{"a random layer": [0.7, 0.5, 0], "a trained layer": [0.2, 0.1, 0]}], {}),
     "roofline": (draw_roofline, [([PEAKS, THEN], [*LIVE, *THEN_ROWS])], {}),
     "times": (draw_time_against_macs, [LIVE, [*LIVE, NOISY, *THEN_ROWS]], {"columns": 1}),
     "accuracy": (draw_accuracy, [(list(ATTEMPTS.values()), None), (list(ATTEMPTS.values()), BUDGET)], {"columns": 1}),
@@ -255,34 +270,70 @@ def test_draw_window_writes_the_outputs_of_torch_up_to_the_current_one(case, dat
     done = step.position[0] * outputs.shape[1] + step.position[1] + 1
     flat = [str(n).replace("-", "−") for n in outputs.flatten().tolist()]
     assert written == flat[:done] + [""] * (len(flat) - done)
-    assert draw_window.describe(step).endswith(f" gives {flat[done - 1]}.")
+    assert draw_window.describe(step).endswith(f"their sum is {flat[done - 1]}.")
+
+
+def inside(patch, amount=0.02):
+    """Return the box of a patch in its own units, a little smaller."""
+    return patch.get_bbox().padded(-amount)
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name.startswith("window")])
-def test_draw_window_has_one_arrow_that_ends_at_the_output_and_crosses_no_text(name):
+def test_draw_window_leads_from_the_edge_of_the_window_to_the_output_and_across_no_text_or_output(name):
     for ax in drawn(name)[1].axes:
-        (arrow,) = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
-        (current,) = [patch for patch in ax.patches if is_colored(patch, HIGHLIGHT)]
-        points = arrow._path_original.vertices
-        (x, y), (end_x, end_y) = current.get_xy(), points[-1]
-        at_the_cell = (end_x - x, end_y - y) in [(0, 0.5), (1, 0.5), (0.5, 0), (0.5, 1)]  # the middle of an edge
-        assert at_the_cell or (name == "window, kernel, alone" and end_x < x and end_y == y + 0.5)
-        line = Path(ax.transData.transform(points))
-        assert not [text for text in ax.texts if line.intersects_bbox(box(text), filled=False)]
+        arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+        assert len(arrows) == (3 if "kernel" in name else 1)  # to the kernel, to the products, to the output
+        ways = [arrow._path_original for arrow in arrows]
+        squares = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+        (current,) = [patch for patch in squares if is_colored(patch, HIGHLIGHT)]
+        outputs = squares[-(squares[::-1].index(current) + 1) :]
+        outputs += [p for p in squares if is_colored(p, tint(OUTPUT, 0.55))]
+        taps = [p for p in squares if is_colored(p, KERNEL) and p.get_linewidth() == 2]
+        window = Bbox.union([patch.get_bbox() for patch in taps])
+        (x, y), (end_x, end_y) = ways[0].vertices[0], ways[-1].vertices[-1]
+        assert (x == window.x1 and window.y0 <= y <= window.y1) or (y == window.y1 and window.x0 <= x <= window.x1)
+        left, top = current.get_xy()
+        grid = Bbox.union([patch.get_bbox() for patch in outputs])
+        at_its_row = end_x in (grid.x0, grid.x1) and end_y == top + 0.5
+        assert at_its_row or (end_y == grid.y0 and end_x == left + 0.5)
+        for way in ways:
+            assert not any(way.intersects_bbox(inside(patch), filled=False) for patch in outputs)
+            line = Path(ax.transData.transform(way.vertices))
+            assert not [text for text in ax.texts if line.intersects_bbox(box(text), filled=False)]
 
 
-def test_describe_window_says_the_cells_the_padding_the_numbers_and_the_sum_of_products():
+def test_draw_window_shows_the_kernel_the_products_and_their_sum_where_both_values_and_kernel_are_given():
+    for ax in (draw_window(WITH_KERNEL[4]), drawn("window, kernel")[1].axes[0]):
+        step = WITH_KERNEL[4 if "(1, 1)" in title(ax) else 0]
+        i, j = step.position
+        products = np.multiply(np.array(DIGITS)[i : i + 3, j : j + 3], EDGES)
+        numbers = [int(word.replace("−", "-")) for word in numbers_in_squares(ax) if word]
+        assert numbers[:25] == np.ravel(DIGITS).tolist()
+        assert numbers[25:43] == [*np.ravel(EDGES), *products.ravel()]
+        assert numbers[-1] == products.sum() and f"sum −{-products.sum()}" in words(ax)
+        assert {"kernel 3 × 3", "products", "×", "="} <= {*words(ax)}
+    assert "products" not in words(draw_window(WITH_KERNEL[0]._replace(kernel=None)))
+
+
+def test_windows_with_their_products_stand_two_in_a_row_and_others_all():
+    for columns in (None, 4):
+        figure = shown(draw_window, *WITH_KERNEL[:4], columns=columns)[1]
+        assert [ax.get_subplotspec().colspan.start for ax in figure.axes] == [0, 1, 0, 1]
+    assert drawn("window, 4 in a row")[1].axes[-1].get_subplotspec().colspan.start == 3
+
+
+def test_describe_window_says_the_cells_the_padding_the_numbers_and_the_products_with_their_sum():
     where = "Output (0, 1) of 3 × 3 is computed from rows −1 to 1 and columns 1 to 3 of the 5 × 5 input; "
     blank = draw_window.describe(WindowStep(STRIDED, (1, 1, 5, 5), (0, 1)))
     assert blank == where + "padding zeros among the 9 numbers read: 3."
     assert draw_window.describe(WindowStep(STRIDED, (1, 1, 5, 5), (0, 1), DIGITS, EDGES)) == (
-        blank + " The numbers, row by row: 0, 0, 0; 2, 0, 1; 1, 3, 2. "
-        "The sum of products with the weights 1, 0, −1; 2, 0, −2; 1, 0, −1 gives 1."  # 2·2 − 2·1 + 1 − 2
+        blank + " The numbers, row by row: 0, 0, 0; 2, 0, 1; 1, 3, 2. Their products with the weights "
+        "1, 0, −1; 2, 0, −2; 1, 0, −1 are 0, 0, 0; 4, 0, −2; 1, 0, −2; their sum is 1."
     )
     assert "rows 1, 3, 5 and columns 2, 4" in draw_window.describe(WindowStep(DILATED, (1, 1, 7, 5), (1, 2)))
     for sign in (1, -1):  # in floats 0.1 + 0.2 is not 0.3
         noise = WindowStep(ConvSpec(1, 1, (1, 3)), (1, 1, 1, 3), (0, 0), [[0.1, 0.2, -0.3]], [[sign] * 3])
-        assert draw_window.describe(noise).endswith(" gives 0.")
+        assert draw_window.describe(noise).endswith("their sum is 0.")
 
 
 @given(layers())
@@ -316,6 +367,58 @@ def test_describe_wiring_says_the_pairs_with_a_kernel():
     assert draw_wiring.describe(GROUPED) == (
         "From 8 to 6 channels, grouped, g = 2: 24 of 48 channel pairs have a kernel; "
         "each output channel reads 4 input channels."
+    )
+
+
+CHAINS = [
+    (GROUPED,),
+    (ConvSpec(6, 9, 3, groups=3), (9, 3), ConvSpec(9, 12, 1, groups=3)),
+    (ConvSpec(8, 8, 1, groups=4), (8, 4), ConvSpec(8, 8, 1, groups=4)),
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_chain_fills_the_channels_that_a_change_moves_in_torch(chain):
+    def one_hot(channel):
+        return torch.eye(chain[0].in_channels)[channel].reshape(1, -1, 1, 1)
+
+    network = nn.Sequential()
+    for step in chain:
+        if isinstance(step, tuple):
+            network.append(nn.ChannelShuffle(step[1]))
+            continue
+        network.append(nn.Conv2d(step.in_channels, step.out_channels, 1, groups=step.groups, bias=False))
+        nn.init.ones_(network[-1].weight)
+    for channel in range(chain[0].in_channels):
+        moved = [layer.flatten().nonzero().flatten().tolist() for layer in outputs_of(network, one_hot(channel))]
+        ax = draw_wiring(chain, changed=channel)
+        columns = sorted({p.center[0] for p in ax.patches if isinstance(p, Circle)})
+        filled = [p.center for p in ax.patches if isinstance(p, Circle) and is_colored(p, OUTPUT)]
+        tops = [min(p.center[1] for p in ax.patches if isinstance(p, Circle) and p.center[0] == x) for x in columns]
+        found = [[round(y - top) for x, y in filled if x == column] for column, top in zip(columns[1:], tops[1:])]
+        assert found == moved
+        assert f"moves {len(moved[-1])} of " in title(ax)
+
+
+def outputs_of(network, x):
+    """Return what each layer of a network gives, in their order."""
+    found = []
+    for layer in network:
+        x = layer(x)
+        found.append(x)
+    return found
+
+
+def test_draw_wiring_changes_an_input_channel_that_there_is():
+    with raises(ValueError, "changed=8: wanted one of the input's channels, 0 to 7"):
+        draw_wiring((GROUPED,), changed=8)
+
+
+def test_describe_wiring_of_a_chain_counts_the_channels_reached_after_each_step():
+    layer = ConvSpec(9, 9, 3, groups=3)
+    assert draw_wiring.describe((layer,)) == "Input channel 0 of 9 reaches 3 of 9 after layer 1."
+    assert draw_wiring.describe((layer, (9, 3), layer), changed=4) == (
+        "Input channel 4 of 9 reaches 3 of 9 after layer 1, 3 of 9 after shuffle and 9 of 9 after layer 2."
     )
 
 
@@ -387,16 +490,35 @@ def test_describe_matrix_says_how_far_the_array_is_from_the_target(panel, said):
     assert draw_matrix(panel).patches
 
 
-def test_draw_volumes_draws_three_faces_a_box_and_says_every_size_and_all_macs():
+def boxes(ax):
+    """Return (width, height, way to the right) of each box, by its colour, in the order of drawing."""
+    faces = [patch.get_xy() for patch in ax.patches if isinstance(patch, Polygon)]
+    return [
+        (front[1][0] - front[0][0], front[2][1] - front[1][1], side[3][0] - side[0][0])
+        for front, side in zip(faces[::3], faces[2::3])
+    ]
+
+
+def test_draw_volumes_draws_all_boxes_on_one_scale_and_a_filter_in_each_that_is_read():
     ax = draw_volumes(SEPARABLE)
-    assert len([patch for patch in ax.patches if isinstance(patch, Polygon)]) == 3 * 3
-    assert "depthwise\n5×5 kernel\n4,800 MACs" in words(ax)  # a layer without a name is called by its kind
+    image, k5, middle, k1, last = boxes(ax)
+    for (wide, high, right), (h, w, c) in zip((image, middle, last), ((12, 12, 3), (8, 8, 3), (8, 8, 256))):
+        assert (wide, high, right) == pytest.approx((w, h, 0.35 * c))
+    assert k5 == pytest.approx((5, 5, 0.35)) and k1 == pytest.approx((1, 1, 3 * 0.35))  # depthwise: one channel
+    assert {"depthwise\nfilter: 5×5×1\n4,800 MACs", "12\ninput", "8", "3 channels", "256 channels"} <= {*words(ax)}
+    assert "log scale" not in title(ax)
+    deep = draw_volumes(([ConvSpec(3, 2000, 3)], (1, 3, 9, 5)))
+    assert "(edges drawn on a log scale)" in title(deep)
+    np.testing.assert_allclose(boxes(deep)[0], (np.log2(6), np.log2(10), 0.35 * 2))
+
+
+def test_describe_volumes_says_every_size_the_filters_and_all_macs():
     assert draw_volumes.describe(SEPARABLE) == (  # 75 * 8 * 8 and 3 * 256 * 8 * 8
-        "Input of 12 × 12, 3 channels; depthwise (5×5 kernel, 4,800 MACs) gives 8 × 8, 3 channels; "
-        "pointwise (1×1 kernel, 49,152 MACs) gives 8 × 8, 256 channels. In all 53,952 MACs."
+        "Input of 12 × 12, 3 channels; depthwise (3 filters of 5 × 5 × 1, 4,800 MACs) gives 8 × 8, 3 channels; "
+        "pointwise (256 filters of 1 × 1 × 3, 49,152 MACs) gives 8 × 8, 256 channels. In all 53,952 MACs."
     )
     named = ([("first", ConvSpec(3, 4, (2, 1)))], (2, 3, 6, 5))  # 3 * 2 * 4 products at 2 * 5 * 5 positions
-    assert "first (2×1 kernel, 1,200 MACs) gives 5 × 5, 4 channels" in draw_volumes.describe(named)
+    assert "first (4 filters of 2 × 1 × 3, 1,200 MACs) gives 5 × 5, 4 channels" in draw_volumes.describe(named)
 
 
 def test_draw_cost_bars_has_bars_as_long_as_the_costs_and_their_numbers():
@@ -424,10 +546,13 @@ def test_draw_separable_saving_draws_each_kernel_with_its_ceiling():
         assert line.get_xdata().tolist() == filters.tolist()
         np.testing.assert_allclose(line.get_ydata(), 1 / (1 / filters + 1 / k**2))
         np.testing.assert_allclose(ceiling.get_ydata(), k**2)
-    assert words(ax) == ["3×3: ceiling 3² = 9", "5×5: ceiling 5² = 25"]
-    assert [line.is_dashed() for line in ax.lines[::2]] == [False, True]
-    said = draw_separable_saving.describe((3, 5))  # 1 / (1/1024 + 1/9) and 1 / (1/1024 + 1/25)
-    assert said.endswith("With 1,024 filters: 3×3 a factor of 8.92 (ceiling 9); 5×5 a factor of 24.4 (ceiling 25).")
+    assert words(ax) == ["3×3: ceiling 3² = 9", "5×5: ceiling 5² = 25", "1: nothing saved"]
+    assert set(ax.lines[-1].get_ydata()) == {1}
+    assert [line.is_dashed() for line in ax.lines[:4:2]] == [False, True]
+    assert draw_separable_saving.describe((3, 5)).endswith(  # 1 / (1 + 1/9), 1 / (1/1024 + 1/9); the same with 25
+        "The factors with 1 filter and with 1,024: 3×3 0.9 and 8.92 (ceiling 9); "
+        "5×5 0.962 and 24.4 (ceiling 25). A line at 1: nothing saved."
+    )
 
 
 def network(*costs):
@@ -491,6 +616,11 @@ def at(position):
         (draw_matrix, MatrixPanel("a", np.ones((2, 21))), ValueError, "=21 is too many to draw; wanted at most 20"),
         (draw_wiring, [GROUPED], TypeError, "[ConvSpec(8, 6, 3, groups=2)] is a list; wanted a ConvSpec"),
         (draw_wiring, ConvSpec(17, 3, 1), ValueError, "in_channels=17 is too many to draw; wanted at most 16"),
+        (draw_wiring, (), ValueError, "a chain of no steps; wanted at least one"),
+        (draw_wiring, (GROUPED, 8), TypeError, "8 is a int; wanted a ConvSpec, or (channels, groups) for a shuffle"),
+        (draw_wiring, (GROUPED, GROUPED), ValueError, "a step takes 8 channels and gets 6; wanted as many as it gets"),
+        (draw_wiring, CHAIN + CHAIN, ValueError, "steps=10 is too many to draw; wanted at most 5"),
+        (draw_wiring, (ConvSpec(2, 32, 1),), ValueError, "channels=32 is too many to draw; wanted at most 16"),
         (draw_shuffle, 8, TypeError, "8 is a int; wanted (channels, groups), such as (8, 2)"),
         (draw_shuffle, (8, 2.0), TypeError, "groups=2.0 is a float; wanted an integer"),
         (draw_shuffle, (8, 3), ValueError, "groups=3 does not divide"),

@@ -21,8 +21,8 @@ FILES = {
     for path in sorted(ROOT.glob("convlab/**/*.py"))
 }
 ARITHMETIC = ["wording", "spec", "shape", "cost", "table"]
-ROOMS = [*ARITHMETIC, "forward", "reference", "torch_layers", "model", "counting", "reports"]
-ROOMS += ["networks", "measuring", "audit", "figures", "exercises", "check"]
+ROOMS = [*ARITHMETIC, "forward", "reference", "meter", "torch_layers", "model", "counting", "reports"]
+ROOMS += ["networks", "measuring", "audit", "figures", "explore", "exercises", "check"]
 LESSONS = [nbformat.read(path, as_version=4) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 
@@ -121,7 +121,7 @@ for name in sorted(file.name for file in FOLDER.iterdir()):
 """
 
 
-def test_a_wheel_brings_every_recorded_file_along(tmp_path):
+def test_a_wheel_brings_every_recorded_file_and_every_script_along(tmp_path):
     def run(*command, **options):
         return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True, **options).stdout
 
@@ -132,3 +132,5 @@ def test_a_wheel_brings_every_recorded_file_along(tmp_path):
     assert Path(where).is_relative_to(site)
     assert found == [f"{path.name} True" for path in sorted(ROOT.glob("convlab/measuring/recorded/*"))]
     assert len(found) == 8
+    scripts = [path.relative_to(ROOT) for path in ROOT.glob("convlab/**/*.js")]
+    assert scripts and all((site / path).read_bytes() == (ROOT / path).read_bytes() for path in scripts)

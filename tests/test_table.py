@@ -3,15 +3,17 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from pandas import DataFrame, MultiIndex, Series
 from strategies import chains, raises, torch_layer
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlab import ConvSpec, cost_table, flop_count
 from convlab.counting import layer_cost, named_layers
-from convlab.table import CostTable, LayerCost
+from convlab.table import CostTable, LayerCost, show_table
 
 COUNTS = ["params", "macs", "flops"]
 CHAIN = [
@@ -200,78 +202,143 @@ def test_text_gives_each_share_of_the_macs(table):
 
 
 class Page(HTMLParser):
-    """The cells, the ids and the style of a page."""
+    """The rows of a page, each a list of cells (text, attributes, style), and its tags."""
 
     def __init__(self, html: str):
         super().__init__()
-        self.rows, self.ids, self.style, self.tag = [], [], "", None
+        self.rows, self.tags, self.cell = [], [], None
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
-        self.tag, self.id = tag, dict(attributes).get("id")
-        self.ids += [self.id] if self.id else []
+        self.tags.append((tag, dict(attributes)))
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):
-            self.rows[-1].append([self.id, ""])
+            rules = dict(attributes).get("style", "")
+            style = dict(rule.split(":") for rule in rules.split(";") if rule)
+            self.cell = ["", dict(attributes), style]
+            self.rows[-1].append(self.cell)
 
     def handle_endtag(self, tag):
-        self.tag = None
+        self.cell = None if tag in ("td", "th") else self.cell
 
     def handle_data(self, data):
-        if self.tag == "style":
-            self.style += data
-        if self.tag in ("td", "th"):
-            self.rows[-1][-1][1] += data
+        if self.cell:
+            self.cell[0] += data
 
-    def alignment(self, tag: str, cell_id: str) -> str:
-        """Return the alignment of a cell: that of its id, and else that of its tag."""
-        found = {}
-        for selectors, rules in re.findall(r"([^{}]+)\{([^{}]*)\}", self.style):
-            aligned = re.search(r"text-align:\s*(\w+)", rules)
-            for selector in selectors.split(",") if aligned else ():
-                found[selector.split()[-1].lstrip("#")] = aligned[1]
-        return found.get(cell_id, found.get(tag))
+    def texts(self):
+        return [[text for text, *_ in row] for row in self.rows]
+
+    def slots(self):
+        """Return how many columns each row of the table fills, cells that reach down from above included."""
+        filled = {}
+        for y, row in enumerate(self.rows):
+            x = 0
+            for _, attributes, _ in row:
+                while (y, x) in filled:
+                    x += 1
+                for down in range(int(attributes.get("rowspan", 1))):
+                    for right in range(int(attributes.get("colspan", 1))):
+                        assert (y + down, x + right) not in filled
+                        filled[y + down, x + right] = True
+        return [sum(1 for at, _ in filled if at == y) for y in range(len(self.rows))]
 
 
 def test_html_shows_the_same_integers(table):
     for shown in (table, HUGE):
-        heading, *lines = Page(shown._repr_html_()).rows
-        titles = [title for _, title in heading]
+        titles, *lines = Page(shown._repr_html_()).texts()
         for line, row in zip(lines, [*shown.rows, shown.total], strict=True):
-            cells = dict(zip(titles, (text for _, text in line), strict=True))
+            cells = dict(zip(titles, line, strict=True))
             assert [cells[title] for title in ("parameters", "MACs", "FLOPs")] == [f"{n:,}" for n in numbers(row)]
             assert (cells["layer"], cells["kind"]) == (row.name, row.kind)
             assert cells["output shape"] == str(row.output_shape)
             assert cells["share of MACs"] == f"{row.macs / shown.total.macs:.2%}"
 
 
-def test_html_aligns_numbers_right(table):
-    page = Page(table._repr_html_())
-    titles = [title for _, title in page.rows[0]]
-    for title in ("parameters", "MACs", "FLOPs", "share of MACs"):
-        column = [row[titles.index(title)][0] for row in page.rows]
-        assert {page.alignment("td", cell) for cell in column[1:]} == {"right"}
-        assert page.alignment("th", column[0]) == "right"
+def test_html_aligns_numbers_right_and_words_left(table):
+    for column in zip(*Page(table._repr_html_()).rows):
+        title = column[0][0]
+        wanted = "left" if title in ("layer", "kind", "output shape") else "right"
+        assert {style["text-align"] for _, _, style in column} == {wanted}, title
 
 
 def test_html_marks_the_total_alone_as_bold(table):
-    page = Page(table._repr_html_())
-    bold = re.findall(r"([^{}]+)\{[^{}]*font-weight: bold", page.style)
-    assert set(re.findall(r"#(\w+)", " ".join(bold))) == {cell for cell, _ in page.rows[-1]}
+    bold = [{style.get("font-weight") for _, _, style in row} for row in Page(table._repr_html_()).rows]
+    assert bold == [{None}] * (len(bold) - 1) + [{"bold"}]
 
 
 def test_html_escapes_the_names():
     name = "<b>a & b</b><script>"
     html = cost_table([(name, ConvSpec(3, 4, 1))], (1, 3, 5, 5))._repr_html_()
     assert "<b>" not in html and "<script>" not in html
-    assert Page(html).rows[1][0][1] == name
+    assert Page(html).rows[1][0][0] == name
 
 
-def test_two_tables_on_one_page_share_no_id(table):
-    other = cost_table(CHAIN, (2, 3, 300, 201))
-    ids = Page(table._repr_html_() + other._repr_html_()).ids
-    assert len(ids) == len(set(ids)) > 0
+def test_html_has_no_style_sheet_no_id_no_colour_of_its_own_and_no_heading_without_a_name(table):
+    grid = DataFrame([[1, 2], [3, 4]], index=["a", "b"], columns=MultiIndex.from_product([["x"], [1, 2]]))
+    named = grid.rename_axis(columns=["over", "under"])
+    for shown in (table, table.grouped(), show_table(grid, "row", caption="note"), show_table(named, "row")):
+        page = Page(shown._repr_html_())
+        assert {tag for tag, _ in page.tags} <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "br"}
+        for tag, attributes in page.tags:
+            assert "id" not in attributes
+            assert not re.search(r"color:(?!inherit)", attributes.get("style", ""))
+            assert tag != "caption" or {"text-align:left", "color:inherit"} <= {*attributes["style"].split(";")}
+        assert all(text for row, tags in zip(page.texts(), page.rows) for text in row if "scope" in tags[0][1])
+        assert len(set(page.slots())) == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "side"),
+    [
+        (["1,234", "–", ""], "right"),
+        (["94.86%", "4.4 %", "−3", "×1.02"], "right"),
+        (["7.0 KiB", "569 million", "2 ms"], "right"),
+        (["1 (0.93 to 1.06)", "0.17 (0.1 to 0.2)"], "right"),
+        ([5, 1234], "right"),
+        (["D0-3 D0-9", "3"], "left"),
+        (["75.0%; else zero", "100.0%"], "left"),
+        (["128 → 128"], "left"),
+        (["–", ""], "left"),
+        ([True, False], "left"),
+    ],
+)
+def test_a_column_of_numbers_stands_at_the_right_and_any_other_at_the_left(texts, side):
+    frame = DataFrame({"title": Series(texts, dtype=object)})
+    column = [row[1] for row in Page(show_table(frame, "row")._repr_html_()).rows]
+    assert {style["text-align"] for *_, style in column} == {side}
+
+
+def test_show_table_heads_levels_once_and_names_each():
+    index = MultiIndex.from_product([[1, 16], ["a", "b"]], names=["batch", "layer"])
+    columns = MultiIndex.from_product([["x", "y"], [1, 2]], names=["format", "threads"])
+    frame = DataFrame(np.arange(16).reshape(4, 4) * 1000, index, columns)
+    page = Page(show_table(frame)._repr_html_())
+    assert page.texts()[:5] == [
+        ["format", "x", "y"],
+        ["threads", "1", "2", "1", "2"],
+        ["batch", "layer"],
+        ["1", "a", "0", "1,000", "2,000", "3,000"],
+        ["b", "4,000", "5,000", "6,000", "7,000"],
+    ]
+    assert page.slots() == [6] * 7
+    assert [attributes["scope"] for _, attributes, _ in page.rows[3] if "scope" in attributes] == ["row", "row"]
+    assert repr(show_table(frame)) == repr(frame)
+    assert Page(show_table(frame.astype(object).where(frame > 0))._repr_html_()).texts()[3][2] == ""
+
+
+def test_show_table_escapes_what_it_shows():
+    html = show_table(DataFrame({"<b>": ["<i>"]}, index=["<u>"]), "<s>", caption="<p>")._repr_html_()
+    assert not re.findall("<[bisup]>", html) and html.count("&lt;") == 5
+
+
+def test_show_table_wants_a_name_for_each_level_of_the_rows():
+    frame = DataFrame({"a": [1]}, index=["x"])
+    with raises(ValueError, "the rows' names are [None]; wanted what the rows are, such as show_table(frame, 'net"):
+        show_table(frame)
+    with raises(ValueError, "2 names, 'a' and 'b', for 1 levels; wanted what the rows are"):
+        show_table(frame, "a", "b")
+    assert show_table(frame.rename_axis("net")).to_html() == show_table(frame, "net").to_html()
 
 
 def test_the_same_table_gives_the_same_html(table):

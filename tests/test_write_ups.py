@@ -300,7 +300,10 @@ def test_html_escapes_the_texts():
     assert "<b>" not in html and "<script>" not in html
 
 
-def test_the_same_table_gives_the_same_html_and_two_tables_share_no_id():
+def test_the_same_table_gives_the_same_html_with_its_widths_and_without_a_style_sheet():
     first, again, other = (claims(document=label)._repr_html_() for label in ("D4", "D4", "D1"))
-    assert first == again
-    assert not set(re.findall(r'id="(\w+)"', first)) & set(re.findall(r'id="(\w+)"', other))
+    assert first == again != other
+    assert "<style" not in first and "id=" not in first
+    assert first.count("text-align:left") == first.count("</td>") + first.count("</th>")
+    widths = [float(width) for width in re.findall(r"<th[^>]*;width:([\d.]+)%", first)]
+    assert len(widths) == 6 and sum(widths) == pytest.approx(100, abs=0.1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
-from convlab.table import styled
+from convlab.table import StyledTable
 from convlab.wording import format_number, listed
 
 if TYPE_CHECKING:
@@ -223,4 +223,4 @@ class ClaimTable:
             "th, td": "text-align: left; vertical-align: top; white-space: pre-line; overflow-wrap: anywhere",
             **{f".col{n}": f"width: {width / total:.2%}" for n, width in enumerate(widths.values())},
         }
-        return styled(frame, rules, repr(self)).to_html()
+        return StyledTable(frame, rules).to_html()

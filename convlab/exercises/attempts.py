@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from convlab.exercises.design import BUDGET, EPOCHS, Refused, measure
-from convlab.exercises.exercise import Reply
+from convlab.exercises.reply import Reply
 from convlab.measuring.accuracy import Accuracy
 from convlab.spec import exact_int
 from convlab.wording import plural

@@ -41,11 +41,6 @@ def same_value(given, wanted) -> bool:
     return given is not None and given.shape == wanted.shape and np.allclose(given, wanted)
 
 
-def is_float_for_count(given, wanted) -> bool:
-    """Say whether a float was given for a count: right in value, and inexact above 2⁵³."""
-    return isinstance(wanted, Integral) and isinstance(given, Real) and not isinstance(given, Integral)
-
-
 def is_near(given, wanted) -> bool:
     """Say whether a number was given that is within 1 % of one that is not whole by its type."""
     is_count = isinstance(wanted, Integral)
@@ -78,5 +73,7 @@ def difference(given, wanted) -> str:
     if is_number(wanted) or first is None or first.shape != second.shape or first.ndim == 0:
         return f"Wanted {format_answer(wanted)}."
     at = tuple(int(n) for n in np.argwhere(~np.isclose(first, second))[0])
+    if second.dtype == bool != first.dtype:  # zeros and ones in place of False and True: told in the learner's way
+        second = second.astype(first.dtype)
     here, there = (format_answer(array[at].item()) for array in (first, second))
     return f"The shape is right. At {at} you have {here}; wanted {there}."

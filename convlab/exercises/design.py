@@ -26,7 +26,8 @@ from tqdm import tqdm
 
 from convlab.counting import cost_table
 from convlab.exercises.compare import format_answer
-from convlab.exercises.exercise import Question, Reply, at_line, is_empty
+from convlab.exercises.exercise import at_line
+from convlab.exercises.reply import Question, Reply, is_empty
 from convlab.measuring.accuracy import Accuracy, half_interval
 from convlab.measuring.digits_training import CLASSES, INPUT_SHAPE, share_right, split_digits, train
 from convlab.model import ValuesNeeded

@@ -1,4 +1,4 @@
-"""How an exercise answers: not yet, wrong because …, right.
+"""How an exercise answers: not yet, wrong because …, nearly, right.
 
 An `Exercise` runs the learner's answer on a few cases, compares it with the target, and looks for a known mistake
 that explains every result. It never raises for a wrong answer, and it never changes one.
@@ -7,49 +7,12 @@ that explains every result. It never raises for a wrong answer, and it never cha
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
-from fractions import Fraction
-from html import escape
 from inspect import signature
 from traceback import extract_tb
 
-from convlab.exercises.compare import (
-    as_array,
-    difference,
-    format_answer,
-    is_float_for_count,
-    is_near,
-    is_number,
-    same_value,
-    unwrapped,
-)
-from convlab.spec import exact_int
-
-COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "right": "#009E73"}
-
-
-@dataclass(frozen=True, repr=False)
-class Reply:
-    """What the learner reads: an outcome ("not yet", "wrong", "right", or a hint's number) and a message."""
-
-    outcome: str
-    message: str
-
-    def __repr__(self) -> str:
-        return f"{self.outcome.capitalize()}: {self.message}"
-
-    def _repr_html_(self) -> str:
-        colour = COLOURS.get(self.outcome, "#0072B2")
-        text = escape(self.message).replace("\n", "<br>")
-        return (
-            f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">'
-            f"<b>{self.outcome.capitalize()}.</b> {text}</div>"
-        )
-
-
-def is_empty(answer) -> bool:
-    """Say whether an answer, or what a function returns, is still the stub's."""
-    return answer is None or answer is ...
+from convlab.exercises.compare import as_array, difference, format_answer, is_number, same_value, unwrapped
+from convlab.exercises.nearly import form, inexact
+from convlab.exercises.reply import Question, Reply, is_empty
 
 
 def at_line(function, error) -> str:
@@ -57,30 +20,6 @@ def at_line(function, error) -> str:
     own_file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.line for frame in extract_tb(error.__traceback__) if frame.filename == own_file and frame.line]
     return f" at `{lines[-1]}`" if lines else ""
-
-
-class Question:
-    """What a learner may ask hints for, from gentle to the answer."""
-
-    def __init__(self, hints: list[str]):
-        self.hints = hints
-
-    def hint(self, level: int | None = None) -> Reply:
-        """Return hint number `level`; without a level, say how many hints there are.
-
-        Raises:
-            TypeError: `level` is no integer.
-            ValueError: there is no hint of that number.
-        """
-        count = len(self.hints)
-        if level is None:
-            return Reply(
-                "hints",
-                f"There are {count}, from gentle to the answer. Write a number in the brackets: 1 to {count}.",
-            )
-        if not 1 <= exact_int("level", level, 0) <= count:
-            raise ValueError(f"level={level}: there is no such hint; wanted a number from 1 to {count}")
-        return Reply(f"hint {level} of {count}", self.hints[level - 1])
 
 
 class Exercise(Question):
@@ -103,19 +42,25 @@ class Exercise(Question):
 
         None, `...` and a function that returns one of them are "not yet".
         """
-        is_function = self.cases != ((),)
+        results = self._results(answer)
+        return results if isinstance(results, Reply) else self._judge(results)
+
+    def _results(self, answer) -> list | Reply:
+        """Return what an answer gives for each case, or the reply to one that gives nothing to compare."""
         if is_empty(answer):
             return Reply("not yet", "Put your answer in place of None and run the cell again.")
-        if is_function and not callable(answer):
+        if self.cases == ((),):
+            if is_number(unwrapped(answer)) or form(answer, self.target()):
+                return [answer]
+            return Reply("wrong", f"You gave {answer!r}, a {type(answer).__name__}. Wanted one number.")
+        if not callable(answer):
             return Reply(
                 "wrong", f"You gave {format_answer(answer)}. Wanted a function: give its name, without brackets."
             )
-        if not is_function and not is_number(unwrapped(answer)):
-            return Reply("wrong", f"You gave {answer!r}, a {type(answer).__name__}. Wanted one number.")
         results = []
         for case in self.cases:
             try:
-                results.append(answer(*deepcopy(case)) if is_function else answer)
+                results.append(answer(*deepcopy(case)))
             except NotImplementedError:
                 results.append(None)
             except Exception as error:
@@ -126,38 +71,30 @@ class Exercise(Question):
                 "not yet",
                 "Your function returns None so far. Write its body, with a return, and run the cell again.",
             )
-        return self._judge(results)
+        return results
 
     def _judge(self, results) -> Reply:
         """Return the reply to the results of all cases."""
         wanted = [self.target(*case) for case in self.cases]
         compared = [*zip(self.cases, results, wanted, strict=True)]
-        for case, result, target in compared:
-            if not same_value(result, target):
-                return Reply("wrong", f"{self._told(case, result, target)}\n{self._reason(results, wanted)}")
-        for case, result, target in compared:
-            if case and is_float_for_count(result, target):
-                return Reply(
-                    "wrong",
-                    f"The value {result!r} is right, but it is a float{self._when(case)}. Wanted the integer "
-                    f"{target}: large floats are not exact. If you divide, use // instead of /.",
-                )
-        return Reply("right", self.takeaway)
+        forms = [form(result, target, self._when(case)) for case, result, target in compared]
+        if not any(found is None or found for found in forms):
+            return Reply("right", self.takeaway)
+        known = next((why for why, mistake in self.mistakes.items() if self._gives(mistake, results)), "")
+        if None not in forms and not known:
+            return Reply("nearly", next(filter(None, forms)))
+        case, result, target = compared[forms.index(None) if None in forms else 0]
+        told = f"You said {format_answer(result)}."  # without the target, which is the whole answer
+        if case:
+            told = f"You get {format_answer(result)}{self._when(case)}. {difference(result, target)}"
+        if not known and (why := inexact(results, wanted)):
+            return Reply("nearly", f"{told}\n{why}")
+        why = known or wrong_kind(result, target) or "This is none of the usual mistakes. Hints are further down."
+        return Reply("wrong", f"{told}\n{why}")
 
-    def _told(self, case, result, target) -> str:
-        """Quote a wrong result, beside the target unless that is the whole answer."""
-        if not case:
-            return f"You said {format_answer(result)}."
-        return f"You get {format_answer(result)}{self._when(case)}. {difference(result, target)}"
-
-    def _reason(self, results, wanted) -> str:
-        """Say which known mistake gives all these results."""
-        for why, mistake in self.mistakes.items():
-            if all(map(same_value, results, (mistake(*deepcopy(case)) for case in self.cases))):
-                return why
-        if all(map(is_near, results, wanted)):
-            return "That is nearly right. Do not round."
-        return "This is none of the usual mistakes. Hints are further down."
+    def _gives(self, mistake, results) -> bool:
+        """Say whether a mistake gives all these results."""
+        return all(map(same_value, results, (mistake(*deepcopy(case)) for case in self.cases)))
 
     def _when(self, case) -> str:
         """Return ", for …" with the arguments of a case by name, or nothing for a number."""
@@ -168,66 +105,31 @@ class Exercise(Question):
         """Return a picture of the target and, beside it, of the learner's result, for the first case that is wrong.
 
         An array with more than two axes is drawn as its matrices, one below the other. A result that is not there
-        yet, stops with an error or has less than two axes is drawn as an empty frame.
+        yet is drawn as an empty frame. For one that cannot be drawn, a reply says why.
         """
-        from convlab.figures.canvas import MAX_CELLS, show  # here, so that a check does not load matplotlib
-        from convlab.figures.matrix import MatrixPanel, draw_matrix
+        from convlab.exercises.beside import draw_beside  # here, so that a check does not load matplotlib
 
-        compared = [(case, as_array(self.target(*case)), array_of(answer, case)) for case in self.cases]
-        case, target, mine = next((row for row in compared if not same_value(row[2], row[1])), compared[-1])
-        title, same_shape = "yours", False
-        if mine is not None and (mine.ndim < 2 or not mine.size):
-            mine = None
-        if mine is not None:
-            same_shape = mine.shape == target.shape
-            title += f", of shape {mine.shape}; wanted {target.shape}" * (not same_shape)
-            mine = mine.reshape(-1, mine.shape[-1])[:MAX_CELLS, :MAX_CELLS]
-        target = target.reshape(-1, target.shape[-1])
-        yours = MatrixPanel(title, mine, target if same_shape else None)
-        return show(draw_matrix, MatrixPanel(f"target{self._when(case)}", target), yours)
-
-
-def array_of(answer, case):
-    """Return what a learner's function gives for a case as an array; None if it gives none."""
-    try:
-        return as_array(answer(*deepcopy(case)))
-    except Exception:
-        return None
+        results = self._results(answer)
+        if isinstance(results, Reply):
+            if results.outcome != "not yet":
+                return results
+            results = [None] * len(self.cases)
+        compared = [(case, as_array(self.target(*case)), result) for case, result in zip(self.cases, results)]
+        case, target, result = next((row for row in compared if not same_value(row[2], row[1])), compared[-1])
+        mine = None if is_empty(result) else as_array(result)
+        if not is_empty(result) and (mine is None or not mine.ndim or not mine.size):
+            given = f"You get {format_answer(result)}, a {type(result).__name__}{self._when(case)}."
+            return Reply("wrong", f"{given} That cannot be drawn. Wanted an array of shape {target.shape}.")
+        return draw_beside(target, mine, self._when(case))
 
 
-def predict(guess, value, unit: str) -> Reply:
-    """Compare a guess, made before the work, with the value.
-
-    Args:
-        guess: None as long as there is none; then a number, or a tuple where a shape is asked for.
-        value: what holds. A float is met by a guess within 1 %, an integer by itself alone.
-        unit: what is counted, such as "multiplications"; for a tuple what its numbers are, such as "height, width".
-    """
-    guess = unwrapped(guess)
-    if is_empty(guess):
-        return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
-    if not is_number(value):
-        if not isinstance(guess, list | tuple) or len(guess) != len(value):
-            wanted = f"{len(value)} numbers. Write them in brackets, with commas: {unit}."
-            return Reply("not yet", f"{guess!r} is not {wanted}")
-        outcome = "right" if same_value(guess, value) else "wrong"
-        return Reply(outcome, f"You said {guess}. It is {value}: {unit}.")
-    if not is_number(guess):
-        return Reply("not yet", f"{guess!r} is not one number. Write it without commas and quotes: 1000 or 1_000.")
-    truth = f"It is {format_answer(value)} {unit}"
-    if guess == value or is_near(guess, value):
-        return Reply("right", f"{truth}.")
-    return Reply("wrong", f"You said {format_answer(guess)}. {truth}{how_far(guess, value)}.")
-
-
-def how_far(guess, value) -> str:
-    """Return the end of a sentence: by which factor a guess is off, nothing if there is no such factor."""
-    try:
-        factor = float(Fraction(value) / Fraction(guess))
-    except (ValueError, OverflowError, ZeroDivisionError):  # not a number, infinity, zero, or far too large
-        return ""
-    if factor <= 0:
-        return ""
-    if factor >= 1.1:
-        return f", {factor:,.3g} times your guess"
-    return f", your guess divided by {1 / factor:,.3g}" if factor <= 1 / 1.1 else ". You were close"
+def wrong_kind(result, target) -> str:
+    """Say what was wanted in place of a result that is no number, or not so many; "" if it is of the right kind."""
+    given = f"Your result is of type {type(result).__name__}. Wanted"
+    if is_number(target):
+        return "" if is_number(unwrapped(result)) else f"{given} one number."
+    array = as_array(result)
+    if isinstance(target, tuple):
+        is_right = array is not None and array.shape == (len(target),)
+        return "" if is_right else f"{given} {len(target)} numbers, with commas between them."
+    return f"{given} an array of numbers." if array is None else ""

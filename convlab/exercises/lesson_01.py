@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from convlab import shape
+from convlab.exercises.choices import Choices
 from convlab.exercises.common import integers
 from convlab.exercises.exercise import Exercise
 from convlab.reference import conv2d_im2col
@@ -60,7 +61,7 @@ output_size = Exercise(
         "The window can move by (padded row − span). It starts at 0 and takes steps of `stride` as long as they fit.",
         "(size + 2*padding - dilation*(kernel - 1) - 1) // stride + 1",
     ],
-    takeaway="Padded row minus span, divided by the stride, rounded down, plus the first position.",
+    takeaway="As a formula in words: padded row minus span, divided by stride, rounded down, plus the first position.",
 )
 
 
@@ -84,6 +85,12 @@ conv2d = Exercise(
         ),
         "The output is one row and one column short: (size − kernel) // stride, "
         "+ 1 for the first position.": lambda x, w, s: true_conv2d(x, w, s)[:, :-1, :-1],
+        "The last row is missing: (height − kernel height) // stride, + 1 for the first position.": lambda x, w, s: (
+            true_conv2d(x, w, s)[:, :-1]
+        ),
+        "The last column is missing: (width − kernel width) // stride, + 1 for the first position.": lambda x, w, s: (
+            true_conv2d(x, w, s)[:, :, :-1]
+        ),
         "That is the first channel alone. The products of all channels are summed.": lambda x, w, s: true_conv2d(
             x[:1], w[:, :1], s
         ),
@@ -96,6 +103,12 @@ conv2d = Exercise(
         ),
         "That is the first filter alone, without the axis of filters.": lambda x, w, s: true_conv2d(x, w[:1], s)[0],
         "Height and width are swapped in your result.": lambda x, w, s: true_conv2d(x, w, s).swapaxes(1, 2),
+        "The kernel's height and width are swapped: kernels has the shape (M, C, height, width).": lambda x, w, s: (
+            true_conv2d(x, w.reshape(*w.shape[:2], *w.shape[:1:-1]), s)
+        ),
+        "The kernel's rows and columns are swapped: row u of the kernel lies on row u of the window.": lambda x, w, s: (
+            true_conv2d(x, w.swapaxes(2, 3), s)
+        ),
         "That flips the kernel, as a convolution in mathematics does. "
         "In PyTorch the kernel is not flipped.": lambda x, w, s: true_conv2d(x, w.flip(2, 3), s),
     },
@@ -120,9 +133,122 @@ missing_padding = Exercise(
         "That is the size of the kernel. With 7 zeros on each side the output is 116×116.": lambda: 7,
     },
     hints=[
-        "Solve (224 + 2·p − 7)/2, rounded down, + 1 = 112 for p.",
-        "The window has to move by 111 steps of 2, so by 222 or 223 cells. The row without padding gives 217.",
-        "224 + 2·p − 7 = 223.",
+        "How many steps does the window take to make 112 output numbers? Its first position is no step.",
+        "111 steps of 2 are 222 cells, and 1 cell more may be left over. Without padding it can move by 224 − 7 cells.",
+        "(224 + 2·p − 7) // 2 + 1 = 112.",
     ],
     takeaway="223 cells hold 111 steps of 2, and one cell is left over. This is the first layer of ResNet.",
+)
+
+recall_01 = Choices(
+    [
+        (
+            "c",
+            {
+                "a": "That is one channel. The filter has 5×5 weights in each of the 3 channels.",
+                "b": "That adds the channels. Each of the 3 channels has its own 5×5 weights: they multiply.",
+                "c": "One for each weight of the filter: 5·5·3.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "The first product has nothing to be added to yet.",
+                "b": "Two products are added up by one addition, not two.",
+                "c": "That counts the products too.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "Multiplications and additions, each counted as one, are FLOPs.",
+                "b": "So MACs count multiplications.",
+                "c": "The second half of the pair is an addition.",
+            },
+        ),
+    ]
+)
+
+EDGES_ACROSS = (
+    "That picture is grey where all pixels are alike, and it shows upright edges: its kernel compares left and right."
+)
+EDGES_DOWN = (
+    "That picture is grey where all pixels are alike, and it shows level edges: its kernel compares above and below."
+)
+SHARP = (
+    "That picture is as bright as the photograph, and its edges are harder: weights that add up to 1, some negative."
+)
+SOFT = "That picture is as bright as the photograph, and its details are gone: nine equal weights take a mean."
+MADE = {"a": EDGES_ACROSS, "b": SHARP, "c": SOFT, "d": EDGES_DOWN}
+kernels = Choices(
+    [("b", MADE), ("d", MADE), ("c", MADE), ("a", MADE)],
+    hints=[
+        "Add up the nine weights. If the sum is 1, a patch where all pixels are alike keeps its number.",
+        "Two kernels add up to 0. One of them has a positive row, the other a positive column.",
+        "Kernel 3 takes the mean of nine pixels, kernel 1 moves a pixel away from its neighbours.",
+    ],
+)
+
+calls = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "One number, the third, already means a square kernel. The next argument is something else.",
+                "b": "The window jumps by 3, so the output is 4×4.",
+                "c": "Padding comes one argument later.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "That would be without padding.",
+                "b": "The padding is added on both sides.",
+                "c": "Stride 1 and padding 1: a 3×3 kernel keeps the size.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "That would be a stride of 2. The sixth argument is the dilation.",
+                "b": "The sixth argument is the dilation. The window spans 5 cells, so a padding of 1 is too little.",
+                "c": "A padding of 1 keeps the size for dilation 1. Here the window spans 5 cells.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "The seventh argument is groups (lesson 03): each filter sees a third of the 3 channels.",
+                "b": "That is the depth without groups.",
+                "c": "A filter is never deeper than the picture.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": 'That is `padding="valid"`.',
+                "b": "With 4 zeros the row would become one longer.",
+                "c": "A kernel of 4 needs 3 zeros to keep the size: one in front, two at the end.",
+            },
+        ),
+    ]
+)
+
+missing_stride = Exercise(
+    target=lambda: 4,
+    mistakes={
+        "That would give a larger output: the window takes smaller steps.": lambda: 3,
+        "That would give a smaller output: the window takes larger steps.": lambda: 5,
+        "With stride 1 the window stops at 227 − 11 + 1 places.": lambda: 1,
+        "That is the kernel: then the windows would not even overlap.": lambda: 11,
+        "That is 227/55 before rounding. The window needs 11 cells for itself, so it moves by 227 − 11.": lambda: (
+            227 / 55
+        ),
+    },
+    hints=[
+        "How many cells can the window move by, and how many steps make 55 positions?",
+        "It moves by 227 − 11 = 216 cells. The first position needs no step, so 54 steps follow.",
+        "216/54 = 4.",
+    ],
+    takeaway="The stride can be worked out, but a text that leaves it out cannot be checked at a glance.",
 )

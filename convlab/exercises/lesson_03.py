@@ -7,11 +7,245 @@ from math import prod
 
 import numpy as np
 import torch
+from torch import nn
 
 from convlab import cost
+from convlab.exercises.choices import Choices
 from convlab.exercises.common import by_output, integers, on_changed_layer, size_mistakes
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
+
+recall_03 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "3·3 is one slice of it. A filter is as deep as the input.",
+                "b": "It is as deep as the input: 3·3 weights for each of 8 channels.",
+                "c": "3·3·8·6 are the weights of the layer, so of all 6 filters.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "Each weight is used once at each position of its output channel.",
+                "b": "The window stops where the output has a number; the input may have more positions.",
+                "c": "A weight belongs to one filter, so it makes numbers of one output channel only.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "n − 1 additions sum the products. The bias is missing.",
+                "b": "The first product has nothing to be added to.",
+                "c": "n − 1 to sum the products, and one for the bias.",
+            },
+        ),
+    ]
+)
+
+
+class WiringQuiz(Choices):
+    """Choices about pictures of weight matrices, without their number of groups."""
+
+    def __init__(self, panels: dict, questions):
+        super().__init__(questions)
+        self.panels = panels
+
+    def draw(self):
+        """Return the picture that the questions are about."""
+        from convlab.figures.canvas import show  # here, so that a check does not load matplotlib
+        from convlab.figures.matrix import MatrixPanel, draw_matrix
+
+        return show(draw_matrix, *(MatrixPanel(name, mask) for name, mask in self.panels.items()))
+
+
+def true_mask(spec):
+    """Return the M×C matrix that is True where output channel i has a kernel for input channel c."""
+    blocks = np.eye(spec.groups, dtype=bool)
+    return np.kron(blocks, np.ones((spec.out_channels // spec.groups, spec.in_channels // spec.groups), dtype=bool))
+
+
+wirings = WiringQuiz(
+    {
+        "A": true_mask(ConvSpec(8, 4, 1, groups=4)),
+        "B": true_mask(ConvSpec(6, 9, 1, groups=3)),
+        "C": np.subtract.outer(np.arange(6), np.arange(6)) % 2 == 0,
+    },
+    [
+        (
+            "c",
+            {
+                "a": "2 is the width of a block, C/g. The number of blocks is g.",
+                "b": "8 is C, the number of columns. M = 4 cannot be split into 8 groups.",
+                "c": "There are 4 blocks, each 2 inputs wide: C/g = 8/4.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "There are 3 blocks, each 2 inputs wide and 3 outputs high.",
+                "b": "2 is C/g, how many inputs an output sees. M = 9 cannot be split into 2 groups.",
+                "c": "6 is C, the number of columns. M = 9 cannot be split into 6 groups.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "The count fits: each output sees half of the inputs. But a group takes neighbours, "
+                "so its block is filled. Here the channels take turns.",
+                "b": "Groups take neighbouring channels. This is a layer with 2 groups whose channels were reordered "
+                "before and after it.",
+                "c": "3 is how many inputs an output sees. With 3 groups it would be C/g = 2.",
+            },
+        ),
+    ],
+)
+
+grouped_claims = Choices(
+    [
+        (
+            "a",
+            {
+                "a": "8·8 weights without groups. A group has 4 inputs and 4 outputs, 4·4 weights. There are two.",
+                "b": "16 is one group. There are two.",
+                "c": "The cut takes away the kernels between the groups: half of the pairs.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "48 is the layer without groups: then grouping saves nothing. A group makes M/g = 3 outputs.",
+                "b": "That would be 4 inputs times 4 outputs. A group makes M/g = 3 outputs.",
+                "c": "4 inputs times 3 outputs in each group. All 6 outputs belong to the layer, 3 to each group.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "The call says out_channels=6, and grouping never changes the shape of the output.",
+                "b": "6 output channels, with groups and without.",
+                "c": "The layer has 6 outputs in all, 3 from each group.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "Neither convention has a + 1: it is −1 without bias, 0 with bias. And put the numbers in.",
+                "b": "The value is wrong, but so is the formula: −1 without bias, 0 with bias, never + 1.",
+                "c": "The + 1 fits no convention, and the factor M/g = 6/3 was lost on the way to the value.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "A filter gets thinner with groups, not thicker.",
+                "b": "M filters, each C/g channels deep. (That outputs come first is PyTorch's convention.)",
+                "c": "That is the weight of one group alone.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "A filter sees C/g = 1 channel, so 3·3·1 belongs there. The last step, / 3, repairs it.",
+                "b": "As printed the product is three times 432: 3·3·3 is a filter that sees all 3 channels.",
+                "c": "That is the layer without groups. With 3 groups it is a third, with bias.",
+            },
+        ),
+    ]
+)
+
+
+class Layers(nn.Sequential):
+    """Layers in a row with a name of one line, so that a message can quote them."""
+
+    def __init__(self, name: str, *layers):
+        super().__init__(*layers)
+        self.name = name
+        for parameter in self.parameters():  # above zero, so that no change cancels another one
+            parameter.data = integers(*parameter.shape).abs() + 1
+            parameter.requires_grad_(False)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def true_reach(network, channels):
+    """Return the M×C matrix that is True where a change of input channel c moves output channel i."""
+    x, columns = integers(1, channels, 6, 6), []
+    for channel in range(channels):
+        changed = x.clone()
+        changed[:, channel] += 1
+        columns.append((network(changed) != network(x)).any(dim=(0, 2, 3)))
+    return torch.stack(columns, dim=1).numpy()
+
+
+def positions_reached(network, channels):
+    """Return for each pair at how many positions of a 6×6 image the output moves."""
+    x, columns = integers(1, channels, 6, 6), []
+    for channel in range(channels):
+        changed = x.clone()
+        changed[:, channel] += 1
+        columns.append((network(changed) != network(x)).sum(dim=(0, 2, 3)))
+    return torch.stack(columns, dim=1).numpy()
+
+
+reach = Exercise(
+    target=true_reach,
+    cases=[
+        (Layers("nn.Conv2d(8, 6, 3, groups=2)", nn.Conv2d(8, 6, 3, groups=2)), 8),
+        (Layers("a standard layer, 4 → 6", nn.Conv2d(4, 6, 1)), 4),
+        (
+            Layers("two grouped layers, 6 → 9 → 12", nn.Conv2d(6, 9, 3, groups=3), nn.Conv2d(9, 12, 3, 1, 1, groups=3)),
+            6,
+        ),
+        (
+            Layers(
+                "layer, shuffle, layer, 8 → 8 → 8",
+                nn.Conv2d(8, 8, 1, groups=4),
+                nn.ChannelShuffle(4),
+                nn.Conv2d(8, 8, 3, 1, 1, groups=4),
+            ),
+            8,
+        ),
+    ],
+    mistakes={
+        "Nothing moves. Does your changed image share its numbers with x? "
+        "`changed = x` is the same tensor; x.clone() is a copy.": lambda network, channels: np.zeros_like(
+            true_reach(network, channels)
+        ),
+        "Everything moves. Did you change all channels at once? "
+        "changed[:, c] is channel c alone.": lambda network, channels: np.ones_like(true_reach(network, channels)),
+        "Rows and columns are swapped: rows are output channels, columns are input channels.": (
+            lambda network, channels: true_reach(network, channels).T
+        ),
+        "That is the opposite: True where nothing moves.": lambda network, channels: ~true_reach(network, channels),
+        "The changes add up: each new channel is changed on top of the ones before. "
+        "Start each time from a new copy of x.": lambda network, channels: np.logical_or.accumulate(
+            true_reach(network, channels), axis=1
+        ),
+        "Those are the positions that moved. One is enough: use .any() instead of a sum.": positions_reached,
+        "That is the column of channel 0 alone. "
+        "Put the columns of all input channels side by side.": lambda network, channels: true_reach(network, channels)[
+            :, 0
+        ],
+        "That is the number of pairs. Wanted is the matrix itself.": lambda network, channels: int(
+            true_reach(network, channels).sum()
+        ),
+        "That is how many outputs each input reaches. "
+        "Wanted is which: one row for each output.": lambda network, channels: true_reach(network, channels).sum(
+            axis=0
+        ),
+    },
+    hints=[
+        "One column of the matrix is one experiment: change one input channel, and look which outputs differ.",
+        "`network(x) != network(changed)` has the axes images, outputs, height, width. "
+        "Which of them should be left over?",
+        "Loop over range(channels), start each time from x.clone(), append (…).any(dim=(0, 2, 3)) to a list, "
+        "and return torch.stack(columns, dim=1).",
+    ],
+    takeaway="You have shown it on data: True where an output can depend on an input, for any network of such layers.",
+)
 
 mac_count = Exercise(
     target=cost.mac_count,
@@ -34,6 +268,12 @@ mac_count = Exercise(
         "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.mac_count(
             spec, (1, *x[1:])
         ),
+        "The M output channels are missing: that is the work of one filter.": lambda spec, x: (
+            cost.mac_count(spec, x) // spec.out_channels
+        ),
+        "A bias is in it. A bias is added, never multiplied, so it is no MAC.": by_output(
+            lambda n, spec: n + spec.bias
+        ),
         "That multiplies all weights by all output numbers. A weight belongs to one output channel.": by_output(
             lambda n, spec: n * spec.out_channels
         ),
@@ -51,49 +291,6 @@ mac_count = Exercise(
     takeaway="Grouping divides the MACs by g: each filter sees C/g channels, and the output stays as large as before.",
 )
 
-
-def true_mask(spec):
-    """Return the M×C matrix that is True where output channel i has a kernel for input channel c."""
-    blocks = np.eye(spec.groups, dtype=bool)
-    return np.kron(blocks, np.ones((spec.out_channels // spec.groups, spec.in_channels // spec.groups), dtype=bool))
-
-
-weight_mask = Exercise(
-    target=true_mask,
-    cases=[
-        (ConvSpec(8, 6, 1, groups=2),),
-        (ConvSpec(4, 6, 3),),
-        (ConvSpec(3, 6, 3, groups=3),),
-        (ConvSpec(6, 9, 3, groups=3),),
-    ],
-    mistakes={
-        "That is what comes out when the groups are ignored: every output sees every input.": lambda spec: np.ones(
-            (spec.out_channels, spec.in_channels)
-        ),
-        "Rows and columns are swapped: rows are output channels, columns are input channels.": lambda spec: (
-            true_mask(spec).T
-        ),
-        "That deals the channels out in turn. Groups are neighbours: the first C/g inputs, "
-        "then the next C/g.": lambda spec: (
-            np.subtract.outer(np.arange(spec.out_channels), np.arange(spec.in_channels)) % spec.groups == 0
-        ),
-        "That divides by g. A group has M/g outputs and C/g inputs: "
-        "i // (M // g) is the group of output i.": lambda spec: np.equal.outer(
-            np.arange(spec.out_channels) // spec.groups, np.arange(spec.in_channels) // spec.groups
-        ),
-        "That is the opposite: True where a filter does not look.": lambda spec: ~true_mask(spec),
-        "That is a diagonal. In a group, each output sees all C/g inputs.": lambda spec: np.eye(
-            spec.out_channels, spec.in_channels, dtype=bool
-        ),
-    },
-    hints=[
-        "Which group does output channel i belong to, if each group has M/g outputs in a row? And input channel c?",
-        "Output i is in group i // (M // g), input c in group c // (C // g).",
-        "True where the two group numbers are equal; compare a column of M numbers with a row of C numbers.",
-    ],
-    takeaway="A grouped layer is a standard layer whose weight matrix is zero outside g blocks.",
-)
-
 channel_shuffle = Exercise(
     target=lambda x, groups: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
     cases=[(torch.arange(6.0).reshape(6, 1, 1), 2), (torch.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
@@ -103,6 +300,9 @@ channel_shuffle = Exercise(
         "not C/g of `groups`.": lambda x, groups: x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
         "That turns the order round. Take the first channel of each group, "
         "then the second of each.": lambda x, groups: x.flip(0),
+        "There is an axis of images too many in front: [0] takes it off.": lambda x, groups: (
+            nn.functional.channel_shuffle(x[None], groups)
+        ),
         "That moves whole groups. The channels of each group have to end up in different groups.": lambda x, groups: (
             x.roll(len(x) // groups, 0)
         ),

@@ -1,11 +1,83 @@
-"""The exercises of lesson 04: depthwise-separable convolution."""
+"""The exercises of lesson 04: what two cheap steps cost."""
 
 from __future__ import annotations
 
 from convlab.counting import chain_cost_table, separable_layers, separable_share
-from convlab.exercises.common import integers
+from convlab.exercises.choices import Choices
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
+
+recall_04 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "That is one channel's share. The products of all 8 channels are added.",
+                "b": "3·3 weights in each of 8 channels. The number of filters does not matter for one output number.",
+                "c": "That is all 16 filters at one position, so 16 output numbers.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "With as many groups as input channels, a group holds C/g = 1 of them.",
+                "b": "A group makes 2 of the 16 outputs, M/g, but it reads C/g inputs.",
+                "c": "That is the layer without groups.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "A bias is added, never multiplied, so MACs stay.",
+                "b": "A bias changes no shape.",
+                "c": "One parameter for each output channel, and one addition for each output number.",
+            },
+        ),
+    ]
+)
+
+write_ups_04 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "Try C = 64. How many channels deep is a filter of the standard layer then?",
+                "b": "It is 1/C of the filter, since the filter is C channels deep. Here C = 3.",
+                "c": "It is right for this layer: 25 weights of 75.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "The numbers of its own layer give 5.76, this fraction gives 0.64.",
+                "b": "The inverse of 0.64 is 1.5625, and the numbers of its own layer give 5.76.",
+                "c": "The costs divided are K²CMHW/(K²CHW + CMHW) = K²M/(K² + M): a factor K² got lost on the way.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "With 3×3 kernels and a billion filters it was still below 9.",
+                "b": "The saving K²M/(K² + M) grows with M and never reaches K².",
+                "c": "With 16 filters it was 5.76, with 1,024 filters 8.92.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "Count a layer with stride 2: the window stops at a quarter of the positions.",
+                "b": "The window stops once for each output position. With stride 1 and padding "
+                "1 a 3×3 layer keeps the size, as in this example.",
+                "c": "For the layer of this example it is right: 32×32 in, 32×32 out.",
+            },
+        ),
+    ],
+    hints=[
+        "Put numbers in. Each sentence can be tried on a layer of this lesson, and on one more.",
+        "1: another C. 2: the two numbers of the cell above. 3: the ceiling. 4: a stride of 2.",
+        "One sentence is wrong for its own example, one leaves out a limit, two hold under a condition.",
+    ],
+)
 
 
 def true_saving(out_channels, kernel_size, multiplier):
@@ -31,7 +103,10 @@ separable_saving = Exercise(
         ),
         "The multiplier is in the pointwise step alone, or M was taken as m·M. "
         "The depthwise step has m·C kernels.": lambda m, k, f: 1 / (1 / m + f / k**2),
-        "That is D2's M/(K² + M): a factor K² is lost in it.": lambda m, k, f: m / (k**2 + m),
+        "That is M/(K² + M): a factor K² got lost.": lambda m, k, f: m / (k**2 + m),
+        "That is rounded down. `//` drops what comes after the point: use `/`.": lambda m, k, f: (
+            k**2 * m // (f * (k**2 + m))
+        ),
         "That is the ceiling K². The depthwise step costs too.": lambda m, k, f: k**2,
         "The kernel is a square: K² in place of K.": lambda m, k, f: k * m / (f * (k + m)),
         "That adds the savings of both steps. Their shares add up.": lambda m, k, f: (m + k**2) / f,
@@ -56,7 +131,7 @@ separable_macs = Exercise(
         "That is the depthwise step alone. The pointwise step mixes its 6 channels.": lambda: 6 * 121 * 55 * 55,
         "That is the pointwise step alone.": lambda: 6 * 6 * 55 * 55,
         "That is with depth multiplier 1. Here each input channel has two kernels.": lambda: multiplied_macs(3, 3),
-        "The pointwise step is counted with 3 inputs. The depthwise step hands it 3·2 channels.": lambda: (
+        "The pointwise step is counted with 3 inputs. The depthwise step gives it 3·2 channels.": lambda: (
             multiplied_macs(6, 3)
         ),
         "The depthwise step has 3·2 kernels, two for each channel, not 3.": lambda: multiplied_macs(3, 6),
@@ -76,46 +151,4 @@ separable_macs = Exercise(
         "(726 + 36) · 3,025.",
     ],
     takeaway="Twice the kernels, nearly twice the MACs: almost all the work of this layer is in the depthwise step.",
-)
-
-
-def true_merged_kernel(depthwise, pointwise, multiplier):
-    """Return the weights (M, C, K, K) of the layer that equals a depthwise and a pointwise layer in a row."""
-    products = pointwise * depthwise[:, 0]  # (M, m·C, K, K)
-    filters, _, *kernel = products.shape
-    return products.reshape(filters, -1, multiplier, *kernel).sum(2)
-
-
-merged_kernel = Exercise(
-    target=true_merged_kernel,
-    cases=[
-        (integers(3, 1, 2, 2), integers(4, 3, 1, 1), 1),
-        (integers(4, 1, 3, 3), integers(5, 4, 1, 1), 2),
-        (integers(6, 1, 3, 3), integers(2, 6, 1, 1), 3),
-    ],
-    mistakes={
-        "The multiplier is ignored: that has m·C input channels. "
-        "Add the m kernels of each input channel.": lambda d, p, m: p * d[:, 0],
-        "That sums over the input channels too. The merged kernel keeps them: "
-        "the convolution does that sum.": lambda d, p, m: (p * d[:, 0]).sum(1, keepdim=True),
-        "That sums over all channels, and drops their axis.": lambda d, p, m: (p * d[:, 0]).sum(1),
-        "The kernels of a channel are neighbours: channel 0 has the kernels 0 to m − 1, "
-        "channel 1 the next m.": lambda d, p, m: (p * d[:, 0]).reshape(len(p), m, -1, *d.shape[2:]).sum(1),
-        "The first two axes are swapped: PyTorch's order is (M, C, K, K).": lambda d, p, m: true_merged_kernel(
-            d, p, m
-        ).transpose(0, 1),
-        "That is the sum of the two weights. One is applied after the other, so they multiply.": lambda d, p, m: (
-            (p + d[:, 0]).reshape(len(p), -1, m, *d.shape[2:]).sum(2)
-        ),
-        "That leaves out the weights of the pointwise step.": lambda d, p, m: true_merged_kernel(d, p * 0 + 1, m),
-        "That is the mean over the m kernels. Their outputs are added.": lambda d, p, m: (
-            true_merged_kernel(d, p, m) / m
-        ),
-    },
-    hints=[
-        "Follow one input number to one output number. It goes through m kernels, and each has its own weight in P.",
-        "products = pointwise * depthwise[:, 0] has shape (M, m·C, K, K). Which of its m·C entries are of channel c?",
-        "products.reshape(M, C, multiplier, K, K).sum(2)",
-    ],
-    takeaway="For one input channel, the M kernels are mixtures of m kernels: a matrix of rank m at most.",
 )

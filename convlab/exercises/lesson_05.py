@@ -46,6 +46,9 @@ tool_numbers = Exercise(
         "The first two numbers are swapped: thop counts MACs, PyTorch's counter 2 × MACs.": told(
             lambda macs, b, *_: (2 * macs, macs, macs + b)
         ),
+        "The order is turned round. Wanted thop, PyTorch's counter, ptflops.": told(
+            lambda macs, b, *_: (macs + b, 2 * macs, macs)
+        ),
         "The bias is not in the third number.": told(lambda macs, *_: (macs, 2 * macs, macs)),
         "The third number has a bias for every layer. Look at spec.bias.": told(
             lambda macs, b, spec, out: (macs, 2 * macs, macs + prod(out))

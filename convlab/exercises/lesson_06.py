@@ -45,6 +45,10 @@ remaining_share = Exercise(
         "The two steps are swapped: the depthwise one shrinks by width, the pointwise one by width².": remaining(
             lambda a, r: a * a * r * r, lambda a, r: a * r * r
         ),
+        "That is the share that is saved, 1 − the share that is left.": lambda *case: 1 - true_remaining_share(*case),
+        "The input channels do not shrink in your share. There are width·C of them.": remaining(
+            lambda a, r: r * r, lambda a, r: a * r * r
+        ),
         "The width multiplier is ignored.": remaining(lambda a, r: r * r, lambda a, r: r * r),
         "The resolution multiplier is ignored. That is the share of the weights.": remaining(
             lambda a, r: a, lambda a, r: a * a
@@ -59,8 +63,9 @@ remaining_share = Exercise(
         "The kernel is a square: K² in place of K.": lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
     },
     hints=[
-        "Before: C·K² + C·M MACs at each position. After: a·C and a·M in place of C and M. How many positions?",
-        "After: a·C·K² + a·C·a·M at each of resolution²·H·W positions. Divide; C, H and W cancel.",
+        "Write the MACs of the two steps at one position. Which of C, M and the positions does each multiplier change?",
+        "Before: C·K² + C·M MACs at each of H·W positions. After: a·C and a·M in place of C and M, at resolution²·H·W "
+        "positions. Divide; C, H and W cancel.",
         "resolution**2 * width * (kernel_size**2 + width * filters) / (kernel_size**2 + filters)",
     ],
     takeaway="The input channels cancel. With many filters it is nearly width²·resolution², as Howard et al. 2017 say.",

@@ -82,6 +82,9 @@ grouped_saving = Exercise(
         ),
         "The kernel is a square: K² in place of K.": lambda k, m, g: k * m / (k + m / g),
         "That is the depthwise step alone. The pointwise step costs too.": lambda k, m, g: m,
+        "That is M/g. The K² products of the standard layer and of the depthwise step are missing.": lambda k, m, g: (
+            m / g
+        ),
         "That is the pointwise step alone. The depthwise step costs too.": lambda k, m, g: g * k**2,
     },
     hints=[
@@ -107,7 +110,7 @@ verified_macs = Exercise(
         "Those are FLOPs without bias. A MAC is one multiplication with its accumulation.": lambda: cost.flop_count(
             replace(CHECKED, bias=False), IMAGE
         ),
-        "That is halved twice. Each of the two printed numbers is double, for a reason of its own.": lambda: (
+        "That is half: halved twice, or one channel of the two that each filter sees.": lambda: (
             cost.mac_count(CHECKED, IMAGE) // 2
         ),
         "The groups are ignored: each filter sees 8/4 channels.": lambda: cost.mac_count(

@@ -59,7 +59,7 @@ attainable_macs_per_second = Exercise(
         "That is the larger of the two limits. The layer has to keep both.": lambda m, b, peak, rate: max(
             peak, rate * m / b
         ),
-        "That is the processor's limit alone. With few MACs per byte the memory is slower.": lambda m, b, peak, rate: (
+        "That is always the processor's limit. With few MACs per byte the memory is slower.": lambda m, b, peak, rate: (
             peak
         ),
         "That is the memory's limit alone. With many MACs per byte the processor is slower.": lambda m, b, peak, rate: (
@@ -116,13 +116,20 @@ slowdown_per_mac = Exercise(
         "That is the inverse: the other layer over the first.": lambda s, m, s2, m2: (
             np.median(np.divide(s2, s)) * m / m2
         ),
+        "That is one divided by the ratio. The first layer's time belongs on top.": lambda s, m, s2, m2: (
+            1 / slower(s, m, s2, m2)
+        ),
+        "That is the smallest ratio of the rounds. Wanted the median.": lambda s, m, s2, m2: (
+            min(np.divide(s, s2)) * m2 / m
+        ),
         "You return one ratio for each round. Take their median.": lambda s, m, s2, m2: np.divide(s, s2) * m2 / m,
         "That is the difference of the times for each MAC. Wanted their ratio.": lambda s, m, s2, m2: np.median(
             np.divide(s, m) - np.divide(s2, m2)
         ),
     },
     hints=[
-        "In one round: the first layer's seconds / macs, over the other's seconds / macs.",
+        "Compare the two layers in one round first: how long does each take for one MAC? Then make one number of all "
+        "rounds.",
         "np.divide(seconds, other_seconds) has the ratio of the times, round by round. The MACs are the same in all.",
         "np.median(np.divide(seconds, other_seconds)) * other_macs / macs.",
     ],

@@ -39,11 +39,14 @@ standard_error = Exercise(
     target=true_standard_error,
     cases=PAIRS,
     mistakes={
-        "That is a share. In percentage points it is 100 times as much.": lambda *case: (
-            true_standard_error(*case) / 100
-        ),
         "That is half the 95 % interval: t times the standard error. Leave t out.": points(
             lambda a, b, n: half_interval(a - b)
+        ),
+        "That is two standard errors, about half the 95 % interval of many seeds. Leave the 2 out.": lambda *case: (
+            2 * true_standard_error(*case)
+        ),
+        "That is 1.96 standard errors, half the 95 % interval of very many seeds. Leave the 1.96 out.": lambda *case: (
+            1.96 * true_standard_error(*case)
         ),
         "That is the spread of one difference: the standard deviation. Divide it by √n.": points(
             lambda a, b, n: (a - b).std(ddof=1)
@@ -101,6 +104,9 @@ widest_separable = Exercise(
         "That is the width of the standard network. Here the blocks are separable.": widest_by(
             by_positions(64, 16, 0, 9)
         ),
+        "Those are FLOPs within the budget, or twice the MACs. The budget is in MACs.": widest_by(
+            lambda width: 2 * true_macs(width)
+        ),
         "Those are parameters within the budget. The budget is in MACs.": widest_by(
             lambda width: 4 * width**2 + 65 * width + 10
         ),
@@ -139,10 +145,15 @@ seeds_needed = Exercise(
         "The 2 has to be squared too.": lambda s, d: ceil(2 * (s / d) ** 2),
         "That takes half_width as the whole width of the interval.": lambda s, d: ceil((4 * s / d) ** 2),
         "Spread and half_width have changed places.": lambda s, d: ceil((2 * d / s) ** 2),
+        "That rounds to the nearest. A number of seeds that is too small is not enough: round up.": lambda s, d: round(
+            (2 * s / d) ** 2
+        ),
+        "That rounds before it squares. Round up in the end.": lambda s, d: ceil(2 * s / d) ** 2,
+        "That takes 1.96 in place of the 2 that is asked for.": lambda s, d: ceil((1.96 * s / d) ** 2),
         "That is one seed too many.": lambda s, d: ceil((2 * s / d) ** 2) + 1,
     },
     hints=[
-        "Solve 2·spread/√n = half_width for n.",
+        "With n seeds, half the interval is 2·spread/√n. What do four times the seeds do to it?",
         "√n = 2·spread/half_width. Square it, and round up.",
         "np.ceil((2 * spread / half_width) ** 2)",
     ],

@@ -9,6 +9,9 @@ from convlab.figures.accuracy import draw_accuracy
 from convlab.figures.canvas import show
 from convlab.figures.channels import draw_shuffle, draw_wiring
 from convlab.figures.costs import draw_cost_bars, draw_cost_profile, draw_separable_saving, draw_volumes
+from convlab.figures.im2col import Im2col, draw_im2col
+from convlab.figures.lost_share import draw_lost_share
 from convlab.figures.matrix import MatrixPanel, draw_matrix
+from convlab.figures.photos import Photo, draw_photo
 from convlab.figures.timing import draw_roofline, draw_time_against_macs
 from convlab.figures.window import WindowStep, draw_window, window_steps

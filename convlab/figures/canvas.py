@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
+from PIL import Image
 
 from convlab.spec import exact_int
 from convlab.wording import minus
@@ -42,6 +43,7 @@ STYLE = {
     "hatch.color": "#888888",
 }
 PAGE_INCHES, DOTS_PER_INCH = 8.0, 100  # 800 px, the width of a notebook's output
+SHARPNESS = 2  # pixels stored for each pixel of the page, for screens that have as many
 UNIT_INCHES, TALL_INCHES, NARROW_INCHES = 0.42, 5.5, 2.3  # largest cell, tallest and narrowest panel
 BESIDE_INCHES = 3.5  # a panel this wide has its two parts side by side, a narrower one below each other
 MAX_CHANNELS, MAX_CELLS, MAX_LAYERS = 16, 20, 4  # more would be too small to read
@@ -50,21 +52,32 @@ DRAWINGS = []  # the draw functions, in the order of their definition
 
 
 class Picture:
-    """A finished figure: a PNG with its alt text. Jupyter shows the image, `print` the text."""
+    """A finished figure: a PNG with its alt text. Jupyter shows the image on white paper, `print` the text."""
 
     def __init__(self, png: bytes, alt: str):
         self.png, self.alt = png, alt
+
+    @property
+    def width(self) -> int:
+        """The width on the page, in CSS pixels; the PNG has twice as many."""
+        return round(int.from_bytes(self.png[16:20]) / SHARPNESS)
 
     def __repr__(self) -> str:
         return self.alt
 
     def _repr_html_(self) -> str:
         source = b64encode(self.png).decode()
-        return f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{source}" style="max-width:100%">'
+        style = f"max-width:calc(100% - 16px);height:auto;box-sizing:content-box;background:{PAPER};padding:8px"
+        return (
+            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{source}" width="{self.width}" style="{style}">'
+        )
 
 
-def drawing(describe):
-    """Enter a draw function with its describe twin; give it the course's style, and an Axes if it gets none."""
+def drawing(describe, most_in_a_row=len):
+    """Enter a draw function with its describe twin; give it the course's style, and an Axes if it gets none.
+
+    `most_in_a_row(items)` is how many panels of these items a row of the page has room for.
+    """
 
     def link(draw):
         @wraps(draw)
@@ -73,7 +86,7 @@ def drawing(describe):
                 ax = Figure(figsize=(PAGE_INCHES, PAGE_INCHES / 2)).add_subplot() if ax is None else ax
                 return draw(data, ax, **options)
 
-        styled.describe = describe
+        styled.describe, styled.most_in_a_row = describe, most_in_a_row
         DRAWINGS.append(styled)
         return styled
 
@@ -86,7 +99,7 @@ def show(draw, *items, columns: int | None = None, **options) -> Picture:
     Args:
         draw: one of the `draw_*` functions of `convlab.figures`.
         items: what it draws, one for each panel.
-        columns: panels in a row; all of them if left out.
+        columns: panels in a row; if left out, or too many to read, as many as there is room for.
         options: passed on to `draw` and to its describe twin.
 
     Raises:
@@ -98,9 +111,9 @@ def show(draw, *items, columns: int | None = None, **options) -> Picture:
         raise TypeError(f"{draw!r} is no draw function; wanted one of {names}")
     if not items:
         raise ValueError(f"nothing to draw; wanted at least one item, as in show({draw.__name__}, item)")
-    columns = min(exact_int("columns", len(items) if columns is None else columns, 1), len(items))
+    columns = min(exact_int("columns", len(items) if columns is None else columns, 1), draw.most_in_a_row(items))
     with style.context(["default", STYLE]):
-        figure = Figure(dpi=DOTS_PER_INCH, figsize=(PAGE_INCHES, PAGE_INCHES), layout="constrained")
+        figure = Figure(dpi=SHARPNESS * DOTS_PER_INCH, figsize=(PAGE_INCHES, PAGE_INCHES), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.1)
         panels = figure.subplots(ceil(len(items) / columns), columns, squeeze=False).ravel()
         for ax, item in zip(panels, items):
@@ -110,7 +123,19 @@ def show(draw, *items, columns: int | None = None, **options) -> Picture:
         _fit(figure, columns)
         png = BytesIO()
         figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": None})
-    return Picture(png.getvalue(), " ".join(draw.describe(item, **options) for item in items))
+    return Picture(_few_colors(png.getvalue()), " ".join(draw.describe(item, **options) for item in items))
+
+
+def _few_colors(png: bytes) -> bytes:
+    """Return a PNG in 256 colours, if that is smaller and the eye sees no difference; else as it is."""
+    image = Image.open(BytesIO(png)).convert("RGB")
+    few = image.quantize(256, dither=Image.Dither.NONE)
+    difference = np.subtract(image, few.convert("RGB"), dtype=float)
+    if np.sqrt((difference**2).mean()) > 1.5:  # of 255: a photograph in colour
+        return png
+    small = BytesIO()
+    few.save(small, "png", optimize=True)
+    return min(png, small.getvalue(), key=len)
 
 
 def _fit(figure, columns):
@@ -207,7 +232,8 @@ def node(ax, x, y, text, face):
 def arrow(ax, *points):
     """Draw an arrow through two or more (x, y), with its head at the last."""
     look = {"arrowstyle": "-|>", "mutation_scale": 13, "linewidth": 1.6, "color": INK, "zorder": 5}
-    ax.add_patch(FancyArrowPatch(path=Path(points), **look))
+    paper = [withStroke(linewidth=3.6, foreground=PAPER)]  # apart from the lines that it lies on
+    ax.add_patch(FancyArrowPatch(path=Path(points), path_effects=paper, **look))
 
 
 def entry(number, digits=3):

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from convlab.figures.canvas import (
     BESIDE_INCHES,
     DASHES,
+    HIGHLIGHT,
     INK,
     INPUT,
     KERNEL,
@@ -22,6 +23,7 @@ from convlab.figures.canvas import (
     check_limit,
     check_pair,
     drawing,
+    given,
     node,
     number_cells,
     panel_inches,
@@ -30,7 +32,10 @@ from convlab.figures.canvas import (
 )
 from convlab.shape import check_spec
 from convlab.spec import ConvSpec, Pair, check_groups, conv_kind, exact_int
-from convlab.wording import plural
+from convlab.wording import listed, plural
+
+MAX_STEPS, STEP_UNITS = 5, 3.1  # steps of a chain that have room on a page, and the distance of their columns
+PALE = tint(INK, 0.75)
 
 
 def kernel_pairs(spec: ConvSpec) -> list[Pair]:
@@ -48,8 +53,57 @@ def _wiring_title(spec):
     return f"{kind}, g = {spec.groups}: {len(kernel_pairs(spec))} of {pairs} channel pairs have a kernel"
 
 
-def describe_wiring(spec: ConvSpec) -> str:
-    """Say how many of the channel pairs have a kernel."""
+def _step(step):
+    """Return the name of one step of a chain, its channels before and after, and its (after, before) pairs."""
+    if isinstance(step, ConvSpec):
+        return "layer", step.in_channels, step.out_channels, kernel_pairs(step)
+    if not isinstance(step, tuple | list):
+        raise TypeError(f"{given(step)}; wanted a ConvSpec, or (channels, groups) for a shuffle")
+    check_pair(step, "(channels, groups), such as (8, 2)")
+    return "shuffle", step[0], step[0], list(enumerate(shuffle_order(*step)))
+
+
+def _chain(steps, changed):
+    """Return the steps of a chain, and for the input and each step its channels and those that a change reaches.
+
+    Raises:
+        ValueError: no step or more than 5, channels that do not fit or are more than 16, no such input channel.
+    """
+    if not steps:
+        raise ValueError("a chain of no steps; wanted at least one")
+    check_limit("steps", len(steps), MAX_STEPS)
+    found = [_step(step) for step in steps]
+    columns = [(found[0][1], {exact_int("changed", changed, 0)})]
+    if changed >= found[0][1]:
+        raise ValueError(f"changed={changed}: wanted one of the input's channels, 0 to {found[0][1] - 1}")
+    for _, before, after, pairs in found:
+        count, reached = columns[-1]
+        if before != count:
+            raise ValueError(f"a step takes {before} channels and gets {count}; wanted as many as it gets")
+        columns.append((after, {m for m, c in pairs if c in reached}))
+    for count, _ in columns:
+        check_limit("channels", count, MAX_CHANNELS)
+    return found, columns
+
+
+def _chain_names(found):
+    """Return what stands below each column of a chain: the layers are numbered if there is more than one."""
+    layers, names = 0, ["input"]
+    for kind, *_ in found:
+        layers += kind == "layer"
+        names.append(f"layer {layers}" if kind == "layer" else kind)
+    return names
+
+
+def describe_wiring(spec: ConvSpec | tuple, changed: int = 0) -> str:
+    """Say how many of the channel pairs have a kernel; of a chain, how many channels a change of one input reaches."""
+    if isinstance(spec, tuple):
+        found, columns = _chain(spec, changed)
+        told = [
+            f"{len(reached)} of {count} after {name}"
+            for name, (count, reached) in zip(_chain_names(found)[1:], columns[1:])
+        ]
+        return f"Input channel {changed} of {columns[0][0]} reaches {listed(told)}."
     each = check_spec(spec).in_channels // spec.groups
     return (
         f"From {spec.in_channels} to {spec.out_channels} channels, {_wiring_title(spec)}; "
@@ -62,13 +116,44 @@ def _group_look(group, groups):
     return tint(KERNEL, 0.1 + 0.5 * group / max(1, groups - 1), INK), DASHES[group % len(DASHES)]
 
 
+def _draw_chain(steps, changed, ax):
+    """Draw all connections of a chain in pale grey, and those that carry a change of one input channel on top."""
+    found, columns = _chain(steps, changed)
+    high = max(count for count, _ in columns)
+    xs = [1.1 + STEP_UNITS * n for n in range(len(columns))]
+    tops = [(high - count) / 2 for count, _ in columns]
+    for n, (_, _, _, pairs) in enumerate(found):
+        for m, c in pairs:
+            moved = c in columns[n][1]
+            look = {"color": HIGHLIGHT, "linewidth": 1.8, "zorder": 2} if moved else {"color": PALE, "linewidth": 0.8}
+            ax.plot(xs[n : n + 2], (tops[n] + c + 0.5, tops[n + 1] + m + 0.5), **look)
+    for n, (name, (count, reached)) in enumerate(zip(_chain_names(found), columns)):
+        for channel in range(count):
+            moved = channel in reached
+            face = (INPUT if n == 0 else OUTPUT) if moved else PAPER
+            node(ax, xs[n], tops[n] + channel + 0.5, str(channel), face)
+        told = f"{len(reached)} of {count}" if n else f"changed: {changed}"
+        write(ax, xs[n], high + 0.2, f"{name}\n{told}", va="top")
+    outputs, reached = columns[-1]
+    title = f"a change of input channel {changed} moves {len(reached)} of {plural(outputs, 'output channel')}"
+    canvas(ax, xs[-1] + 1.1, high + 0.2, title)
+    return ax
+
+
 @drawing(describe_wiring)
-def draw_wiring(spec: ConvSpec, ax: Axes | None = None) -> Axes:
+def draw_wiring(spec: ConvSpec | tuple, ax: Axes | None = None, changed: int = 0) -> Axes:
     """Draw a line for each pair of channels that has a kernel, and the same pairs as cells of an M×C matrix.
 
+    Args:
+        spec: a layer; or a chain, a tuple of layers and of shuffles as (channels, groups). Of a chain the channels
+            are drawn that a change of one input channel reaches, step by step.
+        changed: the input channel of a chain that changes.
+
     Raises:
-        ValueError: more than 16 channels on a side.
+        ValueError: more than 16 channels on a side; a chain of more than 5 steps, or with steps that do not fit.
     """
+    if isinstance(spec, tuple):
+        return _draw_chain(spec, changed, ax)
     ins, outs, groups = check_spec(spec).in_channels, spec.out_channels, spec.groups
     check_limit("in_channels", ins, MAX_CHANNELS)
     check_limit("out_channels", outs, MAX_CHANNELS)

@@ -38,41 +38,53 @@ from convlab.wording import format_number, percent, plural
 
 SCALES = ((1e9, "billion "), (1e6, "million "), (1, ""))  # of an axis of counts
 MAX_BARS = 8  # of a profile; more would be too narrow for their numbers
+ARROW_INCHES = 1.6, 0.7  # the width and the height of the text on an arrow
+DEPTH = 0.35, 0.12  # how far right and up a box goes for a channel, in pixels of its front
+THINNEST_INCHES = 0.03  # of an edge; below it, boxes have a log scale
 FILTERS = [2**n for n in range(11)]  # 1 to 1,024, the numbers of filters on an axis
 SAVING_TITLE = "However many filters, a separable K×K layer saves less than a factor of K²"
 
 
 def _stages(chain):
-    """Return (name, kernel, MACs, (height, width, channels)) for the input and each layer's output."""
+    """Return (name, spec, MACs, (height, width, channels)) for the input and each layer's output."""
     check_pair(chain, "(layers, input shape), such as ([ConvSpec(3, 16, 3)], (1, 3, 32, 32))")
     layers, input_shape = chain
     pairs = named_layers(layers)
     check_limit("layers", len(pairs), MAX_LAYERS)
-    stages = [("input", "", 0, input_shape)]
+    stages = [("input", None, 0, input_shape)]
     for n, ((name, spec), row) in enumerate(zip(pairs, chain_cost_table(pairs, input_shape).rows), 1):
         name = row.kind if name == f"layer {n}" else name  # the kind says more than "layer 1"
-        stages.append((name, "{}×{}".format(*spec.kernel_size), row.macs, row.output_shape))
-    return [(name, kernel, macs, (*shape[2:], shape[1])) for name, kernel, macs, shape in stages]
+        stages.append((name, spec, row.macs, row.output_shape))
+    return [(name, spec, macs, (*shape[2:], shape[1])) for name, spec, macs, shape in stages]
 
 
-def _volume_label(size):
-    height, width, channels = size
-    return f"{height} × {width}, {plural(channels, 'channel')}"
+def _filter_size(spec):
+    """Return the height, the width and the channels of one filter."""
+    return (*spec.kernel_size, spec.in_channels // spec.groups)
 
 
 def describe_volumes(chain) -> str:
-    """Say the size of each feature map and the MACs of each layer between them."""
+    """Say the size of each feature map and of the filters, and the MACs of each layer."""
+
+    def label(size):
+        return f"{size[0]} × {size[1]}, {plural(size[2], 'channel')}"
+
     (*_, size), *layers = _stages(chain)
     steps = "; ".join(
-        f"{name} ({kernel} kernel, {macs:,} MACs) gives {_volume_label(out)}" for name, kernel, macs, out in layers
+        f"{name} ({plural(spec.out_channels, 'filter')} of {' × '.join(map(str, _filter_size(spec)))}, "
+        f"{macs:,} MACs) gives {label(out)}"
+        for name, spec, macs, out in layers
     )
     total = sum(macs for _, _, macs, _ in layers)
-    return f"Input of {_volume_label(size)}; {steps}. In all {total:,} MACs."
+    return f"Input of {label(size)}; {steps}. In all {total:,} MACs."
 
 
 @drawing(describe_volumes)
 def draw_volumes(chain, ax: Axes | None = None) -> Axes:
     """Draw the feature maps of a chain of layers as boxes, with each layer and its MACs on the arrow between.
+
+    Of each layer one filter stands in the box that it reads. All edges have one scale: a channel goes to the right by
+    about a third of a pixel. If that makes an edge too thin to be seen, the scale is a log one, as the title says.
 
     Args:
         chain: (layers, input shape), the two arguments of `cost_table`. MACs count the whole batch.
@@ -80,32 +92,52 @@ def draw_volumes(chain, ax: Axes | None = None) -> Axes:
     Raises: what `cost_table` raises, a TypeError for no pair, and a ValueError for more than 4 layers.
     """
     stages = _stages(chain)
-    edges = [[log2(1 + n) for n in size] for *_, size in stages]
-    wide, text = sum(w + 0.35 * c for _, w, c in edges), (1.5, 0.7)  # units; inches for the text on an arrow
-    unit = min(UNIT_INCHES, max(1.0, panel_inches(ax) - text[0] * len(edges[1:]) - 0.3) / wide)
-    gap = max(5.0, text[0] / unit)
-    middles = [min(before[0], after[0]) / 2 for before, after in pairwise(edges)]
-    base = max(*(h + 0.35 * c for h, _, c in edges), *(middle + text[1] / unit for middle in middles)) + 0.3
-    x = 0.2
-    for n, ((name, kernel, macs, size), (h, w, c)) in enumerate(zip(stages, edges)):
+    arrows = max(2, len(stages) - 1)  # a layer and its two steps, in two panels, have nearly one scale
+    room = panel_inches(ax) - ARROW_INCHES[0] * arrows - 0.6
+    for scale in (float, lambda n: log2(1 + n)):
+        boxes = [(*map(scale, size[:2]), *(scale(size[2]) * part for part in DEPTH)) for *_, size in stages]
+        unit = min(UNIT_INCHES, max(1.0, room) / sum(w + right for _, w, right, _ in boxes))
+        if unit * min(min(h, w, right) for h, w, right, _ in boxes) >= THINNEST_INCHES:
+            break
+    inch = 1 / unit
+    gap = max(5.0, ARROW_INCHES[0] * inch)
+    middles = [min(before[0], after[0]) / 2 for before, after in pairwise(boxes)]
+    tops = [h + up for h, _, _, up in boxes] + [middle + ARROW_INCHES[1] * inch for middle in middles]
+    base, x = max(tops) + 0.1 * inch, 0.35 * inch
+    for n, ((name, spec, macs, size), box) in enumerate(zip(stages, boxes)):
         if n:
             y = base - middles[n - 1]
-            arrow(ax, (x + 0.08 * gap, y), (x + 0.92 * gap, y))
-            lines = f"{fill(name, 18)}\n{kernel} kernel\n{macs:,} MACs"
-            write(ax, x + gap / 2, y - 0.05 / unit, lines, va="bottom")
+            arrow(ax, (x + 0.06 * gap, y), (x + 0.82 * gap, y))
+            lines = f"{fill(name, 18)}\nfilter: {'×'.join(map(str, _filter_size(spec)))}\n{macs:,} MACs"
+            write(ax, x + 0.45 * gap, y - 0.09 * inch, lines, va="bottom")
             x += gap
-        front = [(x, base - h), (x + w, base - h), (x + w, base), (x, base)]
-        back = [(px + 0.35 * c, py - 0.35 * c) for px, py in front]  # cabinet projection
-        top, side = [front[0], front[1], back[1], back[0]], [front[1], front[2], back[2], back[1]]
-        for corners, amount in ((front, 0.35), (top, 0.6), (side, 0.1)):
-            face = tint(OUTPUT if n else INPUT, amount)
-            ax.add_patch(Polygon(corners, facecolor=face, edgecolor=INK, linewidth=1, joinstyle="round"))
-        label = ("" if n else "input\n") + _volume_label(size).replace(", ", ",\n", 1)
-        write(ax, x, base + 0.08 / unit, label, ha="left", va="top")
-        x += w + 0.35 * c
+        h, w, right, up = box
+        _draw_box(ax, x, base - h, box, OUTPUT if n else INPUT)
+        if n + 1 < len(stages):
+            *edges, channels = _filter_size(stages[n + 1][1])
+            shown = [min(scale(k), edge) for k, edge in zip(edges, (h, w))]
+            share = scale(channels) / scale(size[2])
+            _draw_box(ax, x, base - h, (*shown, share * right, share * up), KERNEL)
+        write(ax, x - 0.06 * inch, base - h / 2, str(size[0]), ha="right")
+        write(ax, x + w / 2, base + 0.06 * inch, "\n".join([str(size[1]), "input"][: 1 if n else 2]), va="top")
+        said, at = plural(size[2], "channel"), x + w + right / 2 + 0.06 * inch
+        write(ax, max(at, x + w / 2 + 0.2 * inch), base - up / 2 + 0.06 * inch, said, ha="left", va="top")
+        x += w + right
     names, total = " + ".join(stage[0] for stage in stages[1:]), sum(stage[2] for stage in stages)
-    canvas(ax, x + 0.3, base + 0.3, f"{names}: {total:,} MACs (edges drawn on a log scale)")
+    log = "" if scale is float else " (edges drawn on a log scale)"
+    canvas(ax, x + 0.3 * inch, base + 0.45 * inch, f"{names}: {total:,} MACs{log}")
     return ax
+
+
+def _draw_box(ax, x, y, box, color):
+    """Draw a box with the top left corner of its front at (x, y): front, top and side."""
+    h, w, right, up = box
+    front = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+    back = [(px + right, py - up) for px, py in front]
+    top, side = [front[0], front[1], back[1], back[0]], [front[1], front[2], back[2], back[1]]
+    for corners, amount in ((front, 0.35), (top, 0.6), (side, 0.1)):
+        face = tint(color, amount)
+        ax.add_patch(Polygon(corners, facecolor=face, edgecolor=INK, linewidth=0.8, joinstyle="round"))
 
 
 def _costs(costs):
@@ -250,16 +282,19 @@ def _saving(k, filters):
 
 
 def describe_separable_saving(kernel_sizes) -> str:
-    """Say which factor each kernel size arrives at, and its ceiling."""
+    """Say from which factor each kernel size starts, at which it arrives, and its ceiling."""
+    least, most = FILTERS[0], FILTERS[-1]
     parts = [
-        f"{k}×{k} a factor of {_saving(k, FILTERS[-1]):.3g} (ceiling {k * k})" for k in _kernel_sizes(kernel_sizes)
+        f"{k}×{k} {_saving(k, least):.3g} and {_saving(k, most):.3g} (ceiling {k * k})"
+        for k in _kernel_sizes(kernel_sizes)
     ]
-    return f"{SAVING_TITLE}. With {FILTERS[-1]:,} filters: {'; '.join(parts)}."
+    factors = f"The factors with {plural(least, 'filter')} and with {most:,}: {'; '.join(parts)}"
+    return f"{SAVING_TITLE}. {factors}. A line at 1: nothing saved."
 
 
 @drawing(describe_separable_saving)
 def draw_separable_saving(kernel_sizes, ax: Axes | None = None) -> Axes:
-    """Draw the standard layer's MACs over a separable layer's for each number of filters, and the ceiling K².
+    """Draw the standard layer's MACs over a separable layer's for each number of filters, the ceiling K², and 1.
 
     Args:
         kernel_sizes: the K to draw, one line each.
@@ -276,6 +311,8 @@ def draw_separable_saving(kernel_sizes, ax: Axes | None = None) -> Axes:
         ax.plot((1, FILTERS[-1]), (k * k, k * k), color=tint(INK, 0.45), linewidth=0.8, zorder=1)
         ceiling = f"{k}×{k}: ceiling {k}² = {k * k}"
         ax.annotate(ceiling, (FILTERS[-1], k * k), (10, 0), textcoords="offset points", va="center")
+    ax.axhline(1, color=INK, linewidth=1.2, zorder=1)
+    ax.annotate("1: nothing saved", (FILTERS[-1], 1), (0, 3), textcoords="offset points", ha="right", va="bottom")
     ax.set_xscale("log", base=2)
     ax.set_xticks(FILTERS, [f"{m:,}" for m in FILTERS])
     ax.set(

@@ -1,4 +1,4 @@
-"""The figure of the window: which input cells one output cell is computed from."""
+"""The figure of the window: which input cells one output cell is computed from, and by which products."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from convlab.figures.canvas import (
     BESIDE_INCHES,
@@ -28,10 +29,13 @@ from convlab.figures.canvas import (
     number_cells,
     panel_inches,
     tint,
+    write,
 )
 from convlab.shape import Shape, output_shape, pads
 from convlab.spec import ConvSpec, Pair, exact_int
 from convlab.wording import minus
+
+ROW_INCHES = 6.0  # a panel this wide has kernel, products and output in a row
 
 
 class WindowStep(NamedTuple):
@@ -113,9 +117,14 @@ def _numbers_read(step):
     return _arrays(step)[0][np.ix_([top + r for r in rows], [left + c for c in columns])]
 
 
+def _products(step):
+    """Return the products of the numbers under the window and the weights, K×K, free of float noise."""
+    return np.round(_numbers_read(step) * _arrays(step)[1], 9) + 0.0  # no −0
+
+
 def _output(step):
-    """Return the sum of products of the numbers under the window and the weights, free of float noise."""
-    return round(float((_numbers_read(step) * _arrays(step)[1]).sum()), 9) + 0.0  # no −0
+    """Return the sum of the products, free of float noise."""
+    return round(float(_products(step).sum()), 9) + 0.0
 
 
 def _matrix(numbers):
@@ -131,7 +140,8 @@ def describe_window(step: WindowStep) -> str:
     if values is not None:
         numbers = f" The numbers, row by row: {_matrix(_numbers_read(step))}."
     if kernel is not None:
-        numbers += f" The sum of products with the weights {_matrix(kernel)} gives {entry(_output(step))}."
+        products = f"{_matrix(kernel)} are {_matrix(_products(step))}; their sum is {entry(_output(step))}"
+        numbers += f" Their products with the weights {products}."
     return (
         f"Output {_position(step)} of {out_height} × {out_width} is computed from {_span('row', rows)} and "
         f"{_span('column', columns)} of the {height} × {width} input; "
@@ -139,12 +149,18 @@ def describe_window(step: WindowStep) -> str:
     )
 
 
-@drawing(describe_window)
+def _most_in_a_row(steps):
+    """Two windows with their products fill a row of the page."""
+    return 2 if any(getattr(step, "kernel", None) is not None for step in steps) else len(steps)
+
+
+@drawing(describe_window, most_in_a_row=_most_in_a_row)
 def draw_window(step: WindowStep, ax: Axes | None = None) -> Axes:
     """Draw the input with its padding, the taps of the window at one position, and the output cell they give.
 
     The output stands beside the input where there is room, else below. Only one channel is drawn. With values and
-    a kernel, the outputs so far are written into their cells.
+    a kernel, the weights and their products with the numbers under the window stand between the two, and the outputs
+    so far are written into their cells.
 
     Raises:
         TypeError: no WindowStep, or a position that holds something else than integers.
@@ -154,31 +170,98 @@ def draw_window(step: WindowStep, ax: Axes | None = None) -> Axes:
     (rows, columns), (height, width), (high, wide) = window_taps(step), step.input_shape[2:], _padded_size(step)
     out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
     check_limit("cells on one side of the padded input", max(high, wide), MAX_CELLS)
-    is_beside = panel_inches(ax) >= BESIDE_INCHES
-    if is_beside:
-        y, lane, caption = 1, 0, {"y": high + 1.2, "va": "top"}
-        ox, oy = wide + 3.5, 1 + max(0, (high - out_height) / 2)
-    else:
-        y, lane, caption = 2, 0 if step.kernel is None else 0.5, {"y": 0.5, "va": "center"}
-        ox, oy = 1 + max(0, (wide - out_width) / 2), high + 3.5
-    _draw_input(ax, step, y)
-    _draw_outputs(ax, step, ox, oy)
-    arrow(ax, *_route(step, y, ox, oy, is_beside))
     padded = ", padded" if high * wide > height * width else ""
-    ax.text(x=1, s=f"input {height} × {width}{padded}", **caption)
-    ax.text(ox, oy + out_height + 0.2, f"output {out_height} × {out_width}", va="top")
+    said = f"input {height} × {width}{padded}"
+    if step.kernel is not None:
+        _arrays(step)
+        corner = _draw_products(ax, step, said)
+    elif panel_inches(ax) >= BESIDE_INCHES:
+        corner = wide + 3.5, 1 + max(0, (high - out_height) / 2)
+        _draw_input(ax, step, 1, said)
+        arrow(ax, *_way_right(step, 1), _left_of_row(step, *corner))
+    else:
+        corner = 1 + max(0, (wide - out_width) / 2), high + 3.5
+        _draw_input(ax, step, 2, said)
+        arrow(ax, *_way_down(step, 2), (corner[0] + _position(step)[1] + 0.5, corner[1]))
+    _draw_outputs(ax, step, *corner)
     parts = f"output {_position(step)}:", f"{_span('row', rows)},", _span("column", columns)
     title = " ".join(part.replace(" ", "\xa0") for part in parts)  # breaks between the parts only
-    canvas(ax, max(wide + 1.2, ox + out_width + lane + 0.2), max(high + y + 0.2, oy + out_height + 0.2), title)
+    right = max(text.get_position()[0] + 0.2 for text in ax.texts)
+    cells = [patch.get_bbox() for patch in ax.patches if isinstance(patch, Rectangle)]
+    canvas(ax, max(right, *(c.x1 + 0.2 for c in cells)), max(c.y1 for c in cells) + 1.1, title)
     return ax
+
+
+def _left_of_row(step, ox, oy):
+    """Return the point at the left edge of an output with its corner at (ox, oy), in the row of the current cell."""
+    return ox, oy + _position(step)[0] + 0.5
+
+
+def _way_right(step, y):
+    """Return the way from the right edge of the window, on a line between two rows, to that of the input at (1, y)."""
+    (rows, columns), ((top, _), (left, _)) = window_taps(step), pads(step.spec)
+    line = y + top + (rows[0] + rows[-1] + 1) // 2
+    return (2 + left + columns[-1], line), (1 + _padded_size(step)[1], line)
+
+
+def _way_down(step, y):
+    """Return the way from the lower edge of the window, on a line between two columns, to that of the input."""
+    (rows, columns), ((top, _), (left, _)) = window_taps(step), pads(step.spec)
+    line = 1 + left + (columns[0] + columns[-1] + 1) // 2
+    return (line, y + top + rows[-1] + 1), (line, y + _padded_size(step)[0])
+
+
+def _draw_products(ax, step, said):
+    """Draw the input, the kernel, their products, and the way from each to the next; return the output's corner.
+
+    All in a row where there is room for it, else the products below the kernel and the output below the input.
+    """
+    (high, wide), (k_high, k_wide), (i, _) = _padded_size(step), step.spec.kernel_size, _position(step)
+    out_height, out_width = output_shape(step.spec, step.input_shape)[2:]
+    is_row = panel_inches(ax) >= ROW_INCHES
+    kx = 1 + (wide + 2 if is_row else max(wide + 2, out_width + 3.6))
+    ky = 1 + max(0, (high - k_high) / 2)
+    total = entry(_output(step))
+    _draw_input(ax, step, 1, said)
+    _draw_matrix(ax, kx, ky, step.kernel, KERNEL, f"kernel {k_high} × {k_wide}")
+    *way, edge = _way_right(step, 1)
+    end = min(max(edge[1], ky + 0.5), ky + k_high - 0.5)  # a level line, if there is one
+    arrow(ax, *way, edge, (kx, end))
+    write(ax, (edge[0] + kx) / 2, min(edge[1], end) - 0.5, "×")
+    if is_row:
+        px, py = kx + k_wide + 2, ky
+        ox, oy = px + k_wide + 3.4, 1 + max(0, (high - out_height) / 2)
+        arrow(ax, (kx + k_wide, ky + k_high / 2), (px, py + k_high / 2))
+        write(ax, px - 1, py + k_high / 2 - 0.5, "=")
+        start, end = (px + k_wide, py + k_high / 2), _left_of_row(step, ox, oy)
+    else:
+        px, py = kx, max(ky + k_high + 2, high + 2.4)
+        ox, oy = 1, py + max(0, (k_high - out_height) / 2)
+        arrow(ax, (kx + k_wide / 2, ky + k_high + 0.95), (px + k_wide / 2, py))
+        write(ax, px + k_wide / 2 + 0.5, py - 0.55, "=")
+        start, end = (px, py + k_high / 2), (ox + out_width, oy + i + 0.5)
+    _draw_matrix(ax, px, py, _products(step), PAPER, "products")
+    arrow(ax, start, end)
+    write(ax, (start[0] + end[0]) / 2, min(start[1], end[1]) - 0.55, f"sum {total}")
+    return ox, oy
+
+
+def _draw_matrix(ax, x, y, numbers, face, said):
+    """Draw numbers in cells with their corner at (x, y), and below them what they are."""
+    for (r, c), number in np.ndenumerate(np.asarray(numbers, float)):
+        cell(ax, x + c, y + r, face, entry(number))
+    ax.text(x, y + len(numbers) + 0.2, said, va="top")
 
 
 def _padded_size(step):
     return tuple(size + before + after for size, (before, after) in zip(step.input_shape[2:], pads(step.spec)))
 
 
-def _draw_input(ax, step, y):
-    """Draw the padded input with its corner at (1, y): its numbers, zeros in the padding, and the window's taps."""
+def _draw_input(ax, step, y, said):
+    """Draw the padded input with its corner at (1, y), its numbers, zeros in the padding, and the window's taps.
+
+    What it is stands below it, or above if there is room above.
+    """
     (rows, columns), (height, width), (values, _) = window_taps(step), step.input_shape[2:], _arrays(step)
     (top, bottom), (left, right) = pads(step.spec)
     for r, c in product(range(-top, height + bottom), range(-left, width + right)):
@@ -189,6 +272,8 @@ def _draw_input(ax, step, y):
         look = {"face": KERNEL, "linewidth": 2, "zorder": 3} if is_tap else {"face": face}
         cell(ax, 1 + left + c, y + top + r, text=number, hatch=hatch, **look)
     number_cells(ax, 1, y, range(-top, height + bottom), range(-left, width + right))
+    below = {"y": y + top + height + bottom + 0.2, "va": "top"}
+    ax.text(x=1, s=said, **({"y": 0.5, "va": "center"} if y > 1 else below))
 
 
 def _draw_outputs(ax, step, x, y):
@@ -201,23 +286,4 @@ def _draw_outputs(ax, step, x, y):
             look = {"face": HIGHLIGHT, "linewidth": 2, "zorder": 3}
         number = "" if step.kernel is None or at > current else entry(_output(step._replace(position=at)))
         cell(ax, x + at[1], y + at[0], text=number, **look)
-
-
-def _route(step, y, ox, oy, is_beside):
-    """Return the points of an arrow from the window to the current cell of the output, which is at (ox, oy).
-
-    It crosses no number: it starts at the edge of an input with numbers and comes in through empty cells. Beside the
-    input, an output with numbers is reached at its edge only, in the row of the current cell.
-    """
-    (rows, columns), (i, j), (high, wide) = window_taps(step), _position(step), _padded_size(step)
-    ((top, bottom), (left, right)), is_blank = pads(step.spec), step.values is None
-    middle = 1 + left + (columns[0] + columns[-1] + 1) / 2, y + top + (rows[0] + rows[-1] + 1) / 2
-    if is_beside:
-        edge = left + columns[-1] + 1 if is_blank and not right else wide
-        return (1 + edge, middle[1]), (ox + (j if step.kernel is None else 0), oy + i + 0.5)
-    edge = top + rows[-1] + 1 if is_blank and not bottom else high
-    start = middle[0], y + edge
-    if step.kernel is None or i == 0:
-        return start, (ox + j + 0.5, oy + i)
-    lane, end = ox + output_shape(step.spec, step.input_shape)[3] + 0.5, (ox + j + 1, oy + i + 0.5)
-    return start, (middle[0], oy - 0.6), (lane, oy - 0.6), (lane, end[1]), end
+    ax.text(x, y + out_height + 0.2, f"output {out_height} × {out_width}", va="top")

@@ -20,7 +20,8 @@ from convlab.forward.values import memory_of
 FACTORS = {"mul": (0, 1), "mul_relu": (0, 1), "addcmul": (1, 2), "lerp": (1, 2)}  # which arguments are multiplied
 SUMS = ADDING | {"sum", "nansum", "mean"}
 LINEAR = set("add add_relu sub rsub div neg where masked_fill native_dropout clone lift_fresh _to_copy".split())
-LINEAR |= {"conj_physical", "dequantize", *FACTORS}  # axis for axis; the rest of MOVING mixes the axes
+LINEAR |= {"conj_physical", "dequantize", *FACTORS}
+LINEAR |= {"cat", "constant_pad_nd", "flip", "roll"}  # axis for axis; the rest of MOVING mixes the axes
 SEVERAL = "_foreach_"  # begins the names of what is done to a list of tensors, one by one
 
 
@@ -86,8 +87,12 @@ class Products:
         if not products:
             return False
         if name in SUMS:
-            is_sum = any(self._varies_along(one, _summed_axes(name, args, kwargs)) for one in products)
-            self._keep_all([] if is_sum else _tensors(out))
+            axes = _summed_axes(name, args, kwargs)
+            is_sum = any(self._varies_along(one, axes) for one in products)
+            for leaf in () if is_sum else _tensors(out):
+                lines = [_varies(self._what_varies(one), max(one.dim(), leaf.dim())) for one in products]
+                gone = {n % len(lines[0]) for n in axes or ()} if leaf.dim() < len(lines[0]) else ()
+                self._keep(leaf, [[varies for n, varies in enumerate(line) if n not in gone] for line in lines])
             return is_sum
         if operation.is_view:
             self._keep_views(operation, args, kwargs, _tensors(out))

@@ -76,7 +76,7 @@ def count_table(rows: dict[str, LayerTiming]) -> DataFrame:
         }
         for label, row in rows.items()
     }
-    return DataFrame(lines).T
+    return DataFrame(lines).T.rename_axis("layer")
 
 
 def time_table(rows: dict[str, LayerTiming]) -> DataFrame:
@@ -90,7 +90,7 @@ def time_table(rows: dict[str, LayerTiming]) -> DataFrame:
             "% of the time": str(Ratio(*(100 * part for part in ratio))),
             "billion MACs/s": f"{row.macs_per_second / 1e9:.3g}",
         }
-    return DataFrame(lines).T
+    return DataFrame(lines).T.rename_axis("layer")
 
 
 def _compared(rows):
@@ -110,7 +110,7 @@ def ratio_grid(*runs: Iterable[LayerTiming]) -> DataFrame:
     frame["median"] = frame.time.map(np.median)
     grid = frame.pivot(index=["batch", "label"], columns=["memory_format", "backward", "threads"], values="median")
     grid = grid.sort_index().sort_index(axis="columns")
-    return grid.map("{:.2f}".format, na_action="ignore").rename_axis(index={"label": ""})
+    return grid.map("{:.2f}".format, na_action="ignore").rename_axis(index={"label": "layer"})
 
 
 def outcome(ratios: Iterable[float]) -> str:
@@ -137,4 +137,4 @@ def count_outcomes(labels: Iterable[str], *runs: Iterable[LayerTiming]) -> DataF
     )
     ratios = {"time": frame["time"], "time per MAC": frame["time per MAC"], "second thread": two / one[two.index]}
     counts = {meaning: found.map(outcome).value_counts() for meaning, found in ratios.items() if len(found)}
-    return DataFrame(counts, index=OUTCOMES).fillna(0).astype(int).T
+    return DataFrame(counts, index=OUTCOMES).fillna(0).astype(int).T.rename_axis("meaning")

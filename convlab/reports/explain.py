@@ -25,7 +25,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from convlab.counting import cost_table, named_layers
 from convlab.forward.inputs import Call
-from convlab.table import styled
+from convlab.table import StyledTable
 from convlab.torch_layers import to_module
 from convlab.wording import format_number, plural
 
@@ -127,7 +127,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         looks = {".col0": "text-align: left", "caption": "caption-side: bottom; text-align: left"}
-        return styled(self._display_frame(), looks, str(self)).set_caption(escape(self._below)).to_html()
+        return StyledTable(self._display_frame(), looks, str(self)).set_caption(escape(self._below)).to_html()
 
 
 def _how(over: Fraction, step: Fraction) -> str:

@@ -16,7 +16,7 @@ from convlab.counting import cost_table
 from convlab.forward.inputs import arguments, example, shapes_of
 from convlab.reports.memory import memory_table, readable_bytes
 from convlab.reports.training_step import training_table
-from convlab.table import styled
+from convlab.table import StyledTable
 from convlab.wording import format_number, listed, percent, plural
 
 NOT_COUNTED = "normalisation, activations, pooling and other element-wise work"
@@ -45,7 +45,7 @@ class Report:
 
         frame = DataFrame(self.answers.items(), columns=["question", "answer"])
         looks = {"td": "text-align: left; vertical-align: top", "caption": "caption-side: bottom; text-align: left"}
-        return styled(frame, looks, str(self)).set_caption(escape(self.sentence)).to_html()
+        return StyledTable(frame, looks, str(self)).set_caption(escape(self.sentence)).to_html()
 
 
 def _or_why_not(make):
