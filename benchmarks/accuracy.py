@@ -1,4 +1,4 @@
-"""Train the networks of lesson 09 at full length and record them: `python -m benchmarks.accuracy`, about 10 minutes.
+"""Train the networks of lesson 10 at full length and record them: `python -m benchmarks.accuracy`, about 10 minutes.
 
 From the repository's root, on a machine that has nothing else to do: the time of a training step is measured too.
 """

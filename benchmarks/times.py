@@ -1,4 +1,4 @@
-"""Time the layers and networks of lesson 08 and record them: `python -m benchmarks.times` from the repository's root.
+"""Time the layers and networks of lesson 09 and record them: `python -m benchmarks.times` from the repository's root.
 
 `--device cuda` times them on a GPU, for which torch's threads mean nothing. README.md says what is recorded.
 """

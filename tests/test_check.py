@@ -194,7 +194,7 @@ def widest_by_root(channels, groups, budget):
 
 
 def separable_macs_of(width):
-    """The MACs of lesson 09's separable network: first and last layer, then blocks at 2·64 + 2·16 positions."""
+    """The MACs of lesson 10's separable network: first and last layer, then blocks at 2·64 + 2·16 positions."""
     return 586 * width + 160 * (9 * width + width**2)
 
 

@@ -1,4 +1,4 @@
-"""What lesson 05 asks for is what thop and torch print; what its cells print, their stored outputs compare."""
+"""What lesson 06 asks for is what thop and torch print; what its cells print, their stored outputs compare."""
 
 from contextlib import suppress
 from math import prod

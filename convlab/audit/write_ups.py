@@ -280,7 +280,7 @@ CLAIMS = (
           {"FLOPs for each byte, standard": lambda: round(arithmetic_intensity(*INNER), 1),
            "FLOPs for each byte, depthwise": lambda: round(arithmetic_intensity(*steps(*INNER)[0]), 1)},
           "128 channels, 3×3, padding 1, on 28×28, float32, each number moved once. This explains the claim; the time "
-          "is measured in lesson 08."),
+          "is measured in lesson 09."),
     Claim("D3-10", "fully connected layer",
           {"parameters without bias": "C·M", "parameters with bias": "(C + 1)·M",
            "FLOPs without bias": "(C + (C − 1))·M", "FLOPs with bias": "(C + (C − 1) + 1)·M"},
@@ -308,7 +308,7 @@ CLAIMS = (
           "Counts; the time is D4-6."),
     Claim("D4-6", "grouped layer on multicore CPUs and GPUs: speed", Says("more efficient"),
           {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
-          "The time depends on shape, library and hardware; lesson 08 measures it."),
+          "The time depends on shape, library and hardware; lesson 09 measures it."),
     Claim("D4-7", "grouped layer: memory", Says("saved", lambda part: part < 1),
           {"weights, as a part of those without groups":
                Formula("1/g", share(lambda *layer: memory_bytes(*layer).weight_bytes), GROUPED),

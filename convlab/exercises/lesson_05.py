@@ -1,139 +1,134 @@
-"""The exercises of lesson 05: what counting tools print, and the work behind it."""
+"""The exercises of lesson 05: what two cheap steps cannot do."""
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil
 
-from convlab import cost, shape
+from convlab.counting import separable_share
+from convlab.exercises.choices import Choices
+from convlab.exercises.common import integers
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
+recall_05 = Choices(
+    [
+        (
+            "a",
+            {
+                "a": "Equal neighbours cancel, so only a difference between left and right is left over.",
+                "b": "Above and below have the same weights, so a difference between them does not show.",
+                "c": "In a flat area the weights 1 and −1 meet equal numbers, and the sum is 0.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "It does: its kernel covers K×K pixels of its channel.",
+                "b": "Each channel stays on its own. Mixing is the work of the pointwise step.",
+                "c": "It does: one multiplication for each weight of its kernel at each position.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "256 filters, but each of them multiplies 3 numbers, not 1.",
+                "b": "The 5×5 kernels belong to the depthwise step.",
+                "c": "3·256 weights, each used once at the position.",
+            },
+        ),
+    ]
+)
 
-def true_tool_numbers(spec, input_shape):
-    """Return what thop prints, what PyTorch's counter prints, and MACs + bias additions."""
-    macs = cost.mac_count(spec, input_shape)
-    return macs, 2 * macs, macs + spec.bias * prod(shape.output_shape(spec, input_shape))
-
-
-def told(change):
-    """Return an exercise-shaped function with three numbers: `change(macs, bias additions, spec, output shape)`."""
-
-    def makes(spec, input_shape):
-        macs, _, with_bias = true_tool_numbers(spec, input_shape)
-        return change(macs, with_bias - macs, spec, shape.output_shape(spec, input_shape))
-
-    return makes
-
-
-tool_numbers = Exercise(
-    target=true_tool_numbers,
-    cases=[
-        (ConvSpec(3, 6, 3, stride=3), (1, 3, 6, 6)),
-        (ConvSpec(3, 6, 3, stride=3, bias=False), (1, 3, 6, 6)),
-        (ConvSpec(4, 10, (3, 2), stride=2, padding=1, groups=2), (3, 4, 9, 6)),
-    ],
+kernels_needed = Exercise(
+    target=lambda: 3,
     mistakes={
-        "The first number is 2 × MACs. thop counts MACs.": told(lambda macs, b, *_: (2 * macs, 2 * macs, macs + b)),
-        "The second number is in exact FLOPs. PyTorch's counter gives 2 × MACs, with bias and without.": told(
-            lambda macs, b, spec, out: (macs, 2 * macs - prod(out) + b, macs + b)
-        ),
-        "The bias is in the second number. PyTorch's counter does not count it.": told(
-            lambda macs, b, *_: (macs, 2 * macs + b, macs + b)
-        ),
-        "The bias is in the first number. thop does not count it.": told(
-            lambda macs, b, *_: (macs + b, 2 * macs, macs + b)
-        ),
-        "The first two numbers are swapped: thop counts MACs, PyTorch's counter 2 × MACs.": told(
-            lambda macs, b, *_: (2 * macs, macs, macs + b)
-        ),
-        "The order is turned round. Wanted thop, PyTorch's counter, ptflops.": told(
-            lambda macs, b, *_: (macs + b, 2 * macs, macs)
-        ),
-        "The bias is not in the third number.": told(lambda macs, *_: (macs, 2 * macs, macs)),
-        "The third number has a bias for every layer. Look at spec.bias.": told(
-            lambda macs, b, spec, out: (macs, 2 * macs, macs + prod(out))
-        ),
-        "The third number adds the biases once each. A bias is added to each output number of its channel.": told(
-            lambda macs, b, spec, out: (macs, 2 * macs, macs + spec.bias * spec.out_channels)
-        ),
-        "The third number is 2 × MACs + bias additions. ptflops and torchinfo add them to the MACs.": told(
-            lambda macs, b, *_: (macs, 2 * macs, 2 * macs + b)
-        ),
-        "The batch is forgotten: all N images are counted.": lambda spec, x: true_tool_numbers(spec, (1, *x[1:])),
+        "That is one kernel for each filter. One of the four can be mixed from others.": lambda: 4,
+        "Volumes of one kernel are multiples of it. These filters are not.": lambda: 1,
+        "The edges need two. Is the blur a mixture of them? The weights of both edge filters add up to 0, "
+        "those of the blur to 9.": lambda: 2,
+        "So many always suffice, as a kernel has 9 weights. Four filters need no more than 4.": lambda: 9,
+        "That is the number of weights. Asked is the number of kernels in the depthwise step.": lambda: 36,
     },
     hints=[
-        "Start from macs = mac_count(spec, input_shape). Which of the three numbers do not look at the bias?",
-        "The first is macs, the second 2 * macs. The third adds one operation for each output number, if spec.bias.",
-        "macs, 2 * macs, macs + spec.bias * prod(output_shape(spec, input_shape))",
+        "Which of the four filters can be written as a sum of multiples of the others?",
+        "The diagonal one is the vertical one plus the horizontal one. And the blur?",
+        "Vertical, horizontal, blur: 3.",
     ],
-    takeaway="One layer, one amount of work, three numbers: MACs, 2 × MACs, and MACs + bias additions.",
+    takeaway="Rank 3: three kernels, and the pointwise step mixes four outputs from them.",
 )
 
 
-def stepped(weight_shape, stride, input_shape, size):
-    """Return a whole kernel, all channels, for each position of an output with `size(input, kernel, stride)` cells."""
-    sides = zip(input_shape[2:], weight_shape[2:], strict=True)
-    return prod(weight_shape) * input_shape[0] * prod(size(n, k, stride) for n, k in sides)
+def true_merged_kernel(depthwise, pointwise, multiplier):
+    """Return the weights (M, C, K, K) of the layer that equals a depthwise and a pointwise layer in a row."""
+    products = pointwise * depthwise[:, 0]  # (M, m·C, K, K)
+    filters, _, *kernel = products.shape
+    return products.reshape(filters, -1, multiplier, *kernel).sum(2)
 
 
-transposed_macs = Exercise(
-    target=lambda weight_shape, stride, input_shape: prod(input_shape) * prod(weight_shape[1:]),
+merged_kernel = Exercise(
+    target=true_merged_kernel,
     cases=[
-        ((6, 4, 2, 2), 2, (1, 6, 5, 7)),
-        ((4, 5, 3, 2), 2, (2, 4, 6, 3)),
-        ((9, 2, 3, 3), 4, (3, 9, 8, 5)),
+        (integers(3, 1, 2, 2), integers(4, 3, 1, 1), 1),
+        (integers(4, 1, 3, 3), integers(5, 4, 1, 1), 2),
+        (integers(6, 1, 3, 3), integers(2, 6, 1, 1), 3),
     ],
     mistakes={
-        "That counts a whole kernel at each output position, as thop does. "
-        "Count from the input's side.": lambda w, s, x: stepped(w, s, x, lambda n, k, stride: (n - 1) * stride + k),
-        "That is stride² too many: most output positions get only some of the kernel's products.": lambda w, s, x: (
-            stepped(w, s, x, lambda n, k, stride: n * stride)
+        "The multiplier is ignored: that has m·C input channels. "
+        "Add the m kernels of each input channel.": lambda d, p, m: p * d[:, 0],
+        "That sums over the input channels too. The merged kernel keeps them: "
+        "the convolution does that sum.": lambda d, p, m: (p * d[:, 0]).sum(1, keepdim=True),
+        "That sums over all channels, and drops their axis.": lambda d, p, m: (p * d[:, 0]).sum(1),
+        "The kernels of a channel are neighbours: channel 0 has the kernels 0 to m − 1, "
+        "channel 1 the next m.": lambda d, p, m: (p * d[:, 0]).reshape(len(p), m, -1, *d.shape[2:]).sum(1),
+        "The first two axes are swapped: PyTorch's order is (M, C, K, K).": lambda d, p, m: true_merged_kernel(
+            d, p, m
+        ).transpose(0, 1),
+        "That is the sum of the two weights. One is applied after the other, so they multiply.": lambda d, p, m: (
+            (p + d[:, 0]).reshape(len(p), -1, m, *d.shape[2:]).sum(2)
         ),
-        "That divides by stride². The stride does not matter: it says where the products land.": lambda w, s, x: (
-            prod(x) * prod(w[1:]) // s**2
+        "That leaves out the weights of the pointwise step.": lambda d, p, m: true_merged_kernel(d, p * 0 + 1, m),
+        "That is the mean over the m kernels. Their outputs are added.": lambda d, p, m: (
+            true_merged_kernel(d, p, m) / m
         ),
-        "That takes the output's size of a plain convolution. "
-        "A transposed one makes the image larger.": lambda w, s, x: stepped(
-            w, s, x, lambda n, k, stride: (n - k) // stride + 1
-        ),
-        "The batch is forgotten: there are N images.": lambda w, s, x: prod(x[1:]) * prod(w[1:]),
-        "That multiplies each input number by all weights. It meets those of its own channel, "
-        "weight_shape[1:].": lambda w, s, x: prod(x) * prod(w),
-        "The output channels are missing: "
-        "an input number has a kernel for each output channel of its group.": lambda w, s, x: prod(x) * prod(w[2:]),
-        "Those are FLOPs, or twice the MACs.": lambda w, s, x: 2 * prod(x) * prod(w[1:]),
-        "The kernel's height is used for both sides. "
-        "The last two numbers of weight_shape are height and width.": lambda w, s, x: prod(x) * w[1] * w[2] ** 2,
-        "Those are the weights. Each of them works at every input position.": lambda w, s, x: prod(w),
     },
     hints=[
-        "Take one input number. With how many weights is it multiplied?",
-        "With (M/g)·K·K weights, the numbers of weight_shape after the first. How many input numbers are there?",
-        "prod(input_shape) * prod(weight_shape[1:])",
+        "Follow one input number to one output number. It goes through m kernels, and each has its own weight in P.",
+        "products = pointwise * depthwise[:, 0] has shape (M, m·C, K, K). Which of its m·C entries are of channel c?",
+        "products.reshape(M, C, multiplier, K, K).sum(2)",
     ],
-    takeaway="Input numbers × (M/g)·K·K: the stride moves the products, and adds none.",
+    takeaway="For one input channel, the M kernels are mixtures of m kernels: a matrix of rank m at most.",
 )
 
-macs_behind = Exercise(
-    target=lambda printed, norm_numbers: printed // 2 - 4 * norm_numbers,
-    cases=[(1_488, 24), (87_040, 768), (19_200, 600)],
+
+def true_largest_multiplier(out_channels, kernel_size):
+    """Return the largest m with which the two steps do fewer MACs than the standard layer; both are counted."""
+    layer, window = ConvSpec(3, out_channels, kernel_size), (1, 3, kernel_size, kernel_size)
+    return ceil(1 / separable_share(layer, window)) - 1
+
+
+def _saving(filters, kernel):
+    return kernel**2 * filters / (kernel**2 + filters)
+
+
+largest_multiplier = Exercise(
+    target=true_largest_multiplier,
+    cases=[(256, 5), (16, 3), (6, 11), (18, 3), (1, 3)],
     mistakes={
-        "That is the printed number, doubled and with BatchNorm in it.": lambda p, norm: p,
-        "That halves it. BatchNorm's operations are still in it.": lambda p, norm: p // 2,
-        "That takes away 2 for each BatchNorm number in the end. thop counts 4, doubled too. "
-        "Halve first.": lambda p, norm: (p - 4 * norm) // 2,
-        "That takes BatchNorm's operations away, and keeps the double.": lambda p, norm: p - 8 * norm,
-        "That takes BatchNorm's operations away once, and keeps the double.": lambda p, norm: p - 4 * norm,
-        "That takes away 8 operations for each BatchNorm number. "
-        "In half the printed number there are 4.": lambda p, norm: p // 2 - 8 * norm,
-        "That halves once more. Half the printed number, without BatchNorm, is in MACs already.": lambda p, norm: (
-            (p // 2 - 4 * norm) // 2
+        "That rounds up: with that multiplier the two steps already do more.": lambda m, k: ceil(_saving(m, k)),
+        "With that multiplier the two steps do exactly as many MACs for some layers. Fewer are wanted.": lambda m, k: (
+            k**2 * m // (k**2 + m)
         ),
+        "That is the saving with m = 1. Wanted is a whole number, the largest m below it.": _saving,
+        "K² kernels make every layer. They cost more than the standard layer.": lambda m, k: k**2,
+        "That leaves out the depthwise step. Its share is m/M, and it counts too.": lambda m, k: k**2 - 1,
+        "That is half of the ceiling. The share is m·(1/M + 1/K²).": lambda m, k: k**2 // 2,
+        "As many kernels as filters cost more than the standard layer.": lambda m, k: m,
     },
     hints=[
-        "Two things are wrong with the number. Undo the last one first: every hook ran twice.",
-        "Half of it is MACs and 4 operations for each number that a BatchNorm puts out.",
-        "printed // 2 - 4 * norm_numbers",
+        "The share is m·(1/M + 1/K²), and it has to stay below 1.",
+        "So m stays below K²·M/(K² + M). Take care where this is a whole number.",
+        "-(-kernel_size**2 * out_channels // (kernel_size**2 + out_channels)) - 1: rounded up, less one.",
     ],
-    takeaway="A wrong number can be repaired if you know what its tool did.",
+    takeaway="The largest whole number below K²·M/(K² + M). It is below K², so exactness in general costs more than it "
+    "saves.",
 )

@@ -1,160 +1,139 @@
-"""The exercises of lesson 06: where the cost of a network sits."""
+"""The exercises of lesson 06: what counting tools print, and the work behind it."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import prod
 
-from convlab.counting import chain_cost_table, separable_layers
-from convlab.exercises.common import widest
+from convlab import cost, shape
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
 
-def separable_macs(filters, kernel_size, width=1.0, resolution=1.0):
-    """Return the MACs of a separable layer from 32 channels on 28×28, with fewer channels on a smaller image."""
-    channels, filters, side = (round(n) for n in (width * 32, width * filters, resolution * 28))
-    layer = ConvSpec(channels, filters, kernel_size, padding="same")
-    return chain_cost_table(separable_layers(layer), (1, channels, side, side)).total.macs
+def true_tool_numbers(spec, input_shape):
+    """Return what thop prints, what PyTorch's counter prints, and MACs + bias additions."""
+    macs = cost.mac_count(spec, input_shape)
+    return macs, 2 * macs, macs + spec.bias * prod(shape.output_shape(spec, input_shape))
 
 
-def true_remaining_share(filters, kernel_size, width, resolution):
-    """Return what both multipliers leave of the MACs of a separable layer; its input channels cancel."""
-    return separable_macs(filters, kernel_size, width, resolution) / separable_macs(filters, kernel_size)
+def told(change):
+    """Return an exercise-shaped function with three numbers: `change(macs, bias additions, spec, output shape)`."""
+
+    def makes(spec, input_shape):
+        macs, _, with_bias = true_tool_numbers(spec, input_shape)
+        return change(macs, with_bias - macs, spec, shape.output_shape(spec, input_shape))
+
+    return makes
 
 
-def remaining(depthwise, pointwise):
-    """Return an exercise-shaped function: the share that is left if the two steps shrink by these factors."""
-    return lambda m, k, a, r: (depthwise(a, r) * k**2 + pointwise(a, r) * m) / (k**2 + m)
-
-
-remaining_share = Exercise(
-    target=true_remaining_share,
-    cases=[(512, 3, 0.75, 5 / 7), (16, 5, 0.5, 6 / 7), (64, 3, 0.25, 1.0), (24, 7, 1.0, 4 / 7)],
+tool_numbers = Exercise(
+    target=true_tool_numbers,
+    cases=[
+        (ConvSpec(3, 6, 3, stride=3), (1, 3, 6, 6)),
+        (ConvSpec(3, 6, 3, stride=3, bias=False), (1, 3, 6, 6)),
+        (ConvSpec(4, 10, (3, 2), stride=2, padding=1, groups=2), (3, 4, 9, 6)),
+    ],
     mistakes={
-        "That is the inverse, before over after. The share left of a layer is below 1.": lambda *case: (
-            1 / true_remaining_share(*case)
+        "The first number is 2 × MACs. thop counts MACs.": told(lambda macs, b, *_: (2 * macs, 2 * macs, macs + b)),
+        "The second number is in exact FLOPs. PyTorch's counter gives 2 × MACs, with bias and without.": told(
+            lambda macs, b, spec, out: (macs, 2 * macs - prod(out) + b, macs + b)
         ),
-        "That is width²·resolution²: only the pointwise step shrinks by width², "
-        "the depthwise step by width.": remaining(lambda a, r: a * a * r * r, lambda a, r: a * a * r * r),
-        "That is width·resolution²: the pointwise step shrinks by width², "
-        "having fewer inputs and fewer filters.": remaining(lambda a, r: a * r * r, lambda a, r: a * r * r),
-        "The depthwise step keeps all its channels in your share. It has width·C of them.": remaining(
-            lambda a, r: r * r, lambda a, r: a * a * r * r
+        "The bias is in the second number. PyTorch's counter does not count it.": told(
+            lambda macs, b, *_: (macs, 2 * macs + b, macs + b)
         ),
-        "The two steps are swapped: the depthwise one shrinks by width, the pointwise one by width².": remaining(
-            lambda a, r: a * a * r * r, lambda a, r: a * r * r
+        "The bias is in the first number. thop does not count it.": told(
+            lambda macs, b, *_: (macs + b, 2 * macs, macs + b)
         ),
-        "That is the share that is saved, 1 − the share that is left.": lambda *case: 1 - true_remaining_share(*case),
-        "The input channels do not shrink in your share. There are width·C of them.": remaining(
-            lambda a, r: r * r, lambda a, r: a * r * r
+        "The first two numbers are swapped: thop counts MACs, PyTorch's counter 2 × MACs.": told(
+            lambda macs, b, *_: (2 * macs, macs, macs + b)
         ),
-        "The width multiplier is ignored.": remaining(lambda a, r: r * r, lambda a, r: r * r),
-        "The resolution multiplier is ignored. That is the share of the weights.": remaining(
-            lambda a, r: a, lambda a, r: a * a
+        "The order is turned round. Wanted thop, PyTorch's counter, ptflops.": told(
+            lambda macs, b, *_: (macs + b, 2 * macs, macs)
         ),
-        "The resolution is not squared in your share: the image shrinks on both sides.": remaining(
-            lambda a, r: a * r, lambda a, r: a * a * r
+        "The bias is not in the third number.": told(lambda macs, *_: (macs, 2 * macs, macs)),
+        "The third number has a bias for every layer. Look at spec.bias.": told(
+            lambda macs, b, spec, out: (macs, 2 * macs, macs + prod(out))
         ),
-        "That compares two shares by the law of lesson 04. They are shares of the standard layer, which shrinks "
-        "too. Compare the separable layer's MACs, before and after.": lambda m, k, a, r: (
-            r * r * (k * k + a * m) / (a * (k * k + m))
+        "The third number adds the biases once each. A bias is added to each output number of its channel.": told(
+            lambda macs, b, spec, out: (macs, 2 * macs, macs + spec.bias * spec.out_channels)
         ),
-        "The kernel is a square: K² in place of K.": lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
+        "The third number is 2 × MACs + bias additions. ptflops and torchinfo add them to the MACs.": told(
+            lambda macs, b, *_: (macs, 2 * macs, 2 * macs + b)
+        ),
+        "The batch is forgotten: all N images are counted.": lambda spec, x: true_tool_numbers(spec, (1, *x[1:])),
     },
     hints=[
-        "Write the MACs of the two steps at one position. Which of C, M and the positions does each multiplier change?",
-        "Before: C·K² + C·M MACs at each of H·W positions. After: a·C and a·M in place of C and M, at resolution²·H·W "
-        "positions. Divide; C, H and W cancel.",
-        "resolution**2 * width * (kernel_size**2 + width * filters) / (kernel_size**2 + filters)",
+        "Start from macs = mac_count(spec, input_shape). Which of the three numbers do not look at the bias?",
+        "The first is macs, the second 2 * macs. The third adds one operation for each output number, if spec.bias.",
+        "macs, 2 * macs, macs + spec.bias * prod(output_shape(spec, input_shape))",
     ],
-    takeaway="The input channels cancel. With many filters it is nearly width²·resolution², as Howard et al. 2017 say.",
+    takeaway="One layer, one amount of work, three numbers: MACs, 2 × MACs, and MACs + bias additions.",
 )
 
 
-def bottleneck_weights(channels, middle, groups):
-    """Return the weights of a bottleneck: 1×1 down, 3×3 in groups, 1×1 up."""
-    specs = ConvSpec(channels, middle, 1), ConvSpec(middle, middle, 3, groups=groups), ConvSpec(middle, channels, 1)
-    return sum(prod(spec.weight_shape) for spec in specs)
+def stepped(weight_shape, stride, input_shape, size):
+    """Return a whole kernel, all channels, for each position of an output with `size(input, kernel, stride)` cells."""
+    sides = zip(input_shape[2:], weight_shape[2:], strict=True)
+    return prod(weight_shape) * input_shape[0] * prod(size(n, k, stride) for n, k in sides)
 
 
-def by_weights(weights):
-    """Return an exercise-shaped function, if a bottleneck has `weights(channels, middle, groups)` weights."""
-    return lambda channels, groups, budget: widest(lambda middle: weights(channels, middle, groups), budget, groups)
-
-
-true_widest_middle = by_weights(bottleneck_weights)
-
-widest_middle = Exercise(
-    target=true_widest_middle,
-    cases=[(256, 1, 69_632), (256, 4, 70_144), (256, 32, 70_144), (512, 8, 300_000), (96, 6, 20_000)],
+transposed_macs = Exercise(
+    target=lambda weight_shape, stride, input_shape: prod(input_shape) * prod(weight_shape[1:]),
+    cases=[
+        ((6, 4, 2, 2), 2, (1, 6, 5, 7)),
+        ((4, 5, 3, 2), 2, (2, 4, 6, 3)),
+        ((9, 2, 3, 3), 4, (3, 9, 8, 5)),
+    ],
     mistakes={
-        "The groups are ignored: the 3×3 layer has 9·middle²/g weights.": by_weights(
-            lambda c, middle, g: bottleneck_weights(c, middle, 1)
+        "That counts a whole kernel at each output position, as thop does. "
+        "Count from the input's side.": lambda w, s, x: stepped(w, s, x, lambda n, k, stride: (n - 1) * stride + k),
+        "That is stride² too many: most output positions get only some of the kernel's products.": lambda w, s, x: (
+            stepped(w, s, x, lambda n, k, stride: n * stride)
         ),
-        "The 1×1 layers are grouped too in your count. Only the 3×3 layer has groups.": by_weights(
-            lambda c, middle, g: 2 * c * middle / g + 9 * middle * middle / g
+        "That divides by stride². The stride does not matter: it says where the products land.": lambda w, s, x: (
+            prod(x) * prod(w[1:]) // s**2
         ),
-        "That counts one 1×1 layer. There are two: one down to the middle, one up again.": by_weights(
-            lambda c, middle, g: bottleneck_weights(c, middle, g) - c * middle
+        "That takes the output's size of a plain convolution. "
+        "A transposed one makes the image larger.": lambda w, s, x: stepped(
+            w, s, x, lambda n, k, stride: (n - k) // stride + 1
         ),
-        "The 3×3 layer is divided by g twice: as many outputs as before, "
-        "each looking at middle/g channels.": by_weights(lambda c, middle, g: 2 * c * middle + 9 * (middle // g) ** 2),
-        "That leaves out the 3×3 layer.": by_weights(lambda c, middle, g: 2 * c * middle),
-        "That does not divide by g: take the largest multiple of g.": lambda c, g, budget: widest(
-            lambda middle: 2 * c * middle + 9 * middle * middle / g, budget
-        ),
-        "That is one step too far: it is over the budget.": lambda c, g, budget: true_widest_middle(c, g, budget) + g,
-        "That stays below the budget. To meet it exactly is allowed.": lambda c, g, budget: true_widest_middle(
-            c, g, budget - 1
-        ),
-        "That is the number of channels in one group. Wanted all of them together.": lambda c, g, budget: (
-            true_widest_middle(c, g, budget) // g
-        ),
+        "The batch is forgotten: there are N images.": lambda w, s, x: prod(x[1:]) * prod(w[1:]),
+        "That multiplies each input number by all weights. It meets those of its own channel, "
+        "weight_shape[1:].": lambda w, s, x: prod(x) * prod(w),
+        "The output channels are missing: "
+        "an input number has a kernel for each output channel of its group.": lambda w, s, x: prod(x) * prod(w[2:]),
+        "Those are FLOPs, or twice the MACs.": lambda w, s, x: 2 * prod(x) * prod(w[1:]),
+        "The kernel's height is used for both sides. "
+        "The last two numbers of weight_shape are height and width.": lambda w, s, x: prod(x) * w[1] * w[2] ** 2,
+        "Those are the weights. Each of them works at every input position.": lambda w, s, x: prod(w),
     },
     hints=[
-        "First write the weights of the block as a function of the middle: two 1×1 layers and a 3×3 layer in groups.",
-        "2·channels·middle + 9·middle²/g. Start at middle = g, and add g as long as the next one fits.",
-        "while 2*channels*(middle + groups) + 9*(middle + groups)**2 // groups <= budget: middle += groups",
+        "Take one input number. With how many weights is it multiplied?",
+        "With (M/g)·K·K weights, the numbers of weight_shape after the first. How many input numbers are there?",
+        "prod(input_shape) * prod(weight_shape[1:])",
     ],
-    takeaway="Groups make the 3×3 layer cheap, so it can be wider: 64, 96 and 128 channels with 1, 4 and 32 groups, "
-    "as in table 2 of Xie et al. 2017.",
+    takeaway="Input numbers × (M/g)·K·K: the stride moves the products, and adds none.",
 )
 
-
-def vgg_without_fc(*linear_layers):
-    """Return the parameters of VGG-16's convolutions, and of linear layers given as (inputs, outputs)."""
-    sizes = [3, 64, 64, 128, 128, *[256] * 3, *[512] * 6]
-    specs = [ConvSpec(*pair, 3, padding=1) for pair in pairwise(sizes)]
-    convolutions = chain_cost_table(specs, (1, 3, 1, 1)).total.params
-    return convolutions + sum((inputs + 1) * outputs for inputs, outputs in linear_layers)
-
-
-slim_vgg = Exercise(
-    target=lambda: vgg_without_fc((512, 1000)),
+macs_behind = Exercise(
+    target=lambda printed, norm_numbers: printed // 2 - 4 * norm_numbers,
+    cases=[(1_488, 24), (87_040, 768), (19_200, 600)],
     mistakes={
-        "Those are the convolutions alone. The new linear layer has parameters too.": vgg_without_fc,
-        "The biases of the new linear layer are missing: one for each class.": lambda: (
-            vgg_without_fc((512, 1000)) - 1000
-        ),
-        "That is the new linear layer alone.": lambda: 513 * 1000,
-        "That is without the average: the new layer would see 512·7·7 numbers. The average leaves 512.": lambda: (
-            vgg_without_fc((512 * 7 * 7, 1000))
-        ),
-        "That keeps fc8 as it is, with 4,096 inputs. The new layer has 512.": lambda: vgg_without_fc((4096, 1000)),
-        "That takes fc6 away and leaves the others. All three go.": lambda: vgg_without_fc((4096, 4096), (4096, 1000)),
-        "That averages, but keeps three linear layers. One takes their place.": lambda: vgg_without_fc(
-            (512, 4096), (4096, 4096), (4096, 1000)
-        ),
-        "Those are the parameters that go.": lambda: 25_089 * 4096 + 4097 * 4096 + 4097 * 1000,
-        "That is the whole of VGG-16 with the new layer added. The three old ones go.": lambda: vgg_without_fc(
-            (25_088, 4096), (4096, 4096), (4096, 1000), (512, 1000)
+        "That is the printed number, doubled and with BatchNorm in it.": lambda p, norm: p,
+        "That halves it. BatchNorm's operations are still in it.": lambda p, norm: p // 2,
+        "That takes away 2 for each BatchNorm number in the end. thop counts 4, doubled too. "
+        "Halve first.": lambda p, norm: (p - 4 * norm) // 2,
+        "That takes BatchNorm's operations away, and keeps the double.": lambda p, norm: p - 8 * norm,
+        "That takes BatchNorm's operations away once, and keeps the double.": lambda p, norm: p - 4 * norm,
+        "That takes away 8 operations for each BatchNorm number. "
+        "In half the printed number there are 4.": lambda p, norm: p // 2 - 8 * norm,
+        "That halves once more. Half the printed number, without BatchNorm, is in MACs already.": lambda p, norm: (
+            (p // 2 - 4 * norm) // 2
         ),
     },
     hints=[
-        "Start from the parameters of the convolutions alone: the table of VGG-16 by kind has them.",
-        "An average over the 7×7 positions leaves 512 numbers and has no parameters. Then 512 inputs, 1,000 outputs.",
-        "14,714,688 + 512·1,000 + 1,000 = 15,227,688.",
+        "Two things are wrong with the number. Undo the last one first: every hook ran twice.",
+        "Half of it is MACs and 4 operations for each number that a BatchNorm puts out.",
+        "printed // 2 - 4 * norm_numbers",
     ],
-    takeaway="A ninth of the parameters, and still more than 99 % of the MACs. ResNet and MobileNet end like this.",
+    takeaway="A wrong number can be repaired if you know what its tool did.",
 )

@@ -1,138 +1,160 @@
-"""The exercises of lesson 07: find the error. What is printed, and wrong, is the first mistake of each."""
+"""The exercises of lesson 07: where the cost of a network sits."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import pairwise
 from math import prod
 
-from convlab import cost, shape
 from convlab.counting import chain_cost_table, separable_layers
-from convlab.exercises.common import by_output, on_changed_layer
+from convlab.exercises.common import widest
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
-with_plus_one = by_output(lambda n, spec: 2 * n + 1)
 
-grouped_flops = Exercise(
-    target=cost.flop_count,
-    cases=[
-        (ConvSpec(4, 6, 3), (1, 4, 5, 8)),
-        (ConvSpec(8, 12, (5, 3), stride=2, groups=4, bias=False), (1, 8, 17, 30)),
-        (ConvSpec(9, 6, (3, 2), padding=1, groups=3), (2, 9, 9, 14)),
-        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(2, 3), groups=2), (3, 6, 14, 25)),
-    ],
+def separable_macs(filters, kernel_size, width=1.0, resolution=1.0):
+    """Return the MACs of a separable layer from 32 channels on 28×28, with fewer channels on a smaller image."""
+    channels, filters, side = (round(n) for n in (width * 32, width * filters, resolution * 28))
+    layer = ConvSpec(channels, filters, kernel_size, padding="same")
+    return chain_cost_table(separable_layers(layer), (1, channels, side, side)).total.macs
+
+
+def true_remaining_share(filters, kernel_size, width, resolution):
+    """Return what both multipliers leave of the MACs of a separable layer; its input channels cancel."""
+    return separable_macs(filters, kernel_size, width, resolution) / separable_macs(filters, kernel_size)
+
+
+def remaining(depthwise, pointwise):
+    """Return an exercise-shaped function: the share that is left if the two steps shrink by these factors."""
+    return lambda m, k, a, r: (depthwise(a, r) * k**2 + pointwise(a, r) * m) / (k**2 + m)
+
+
+remaining_share = Exercise(
+    target=true_remaining_share,
+    cases=[(512, 3, 0.75, 5 / 7), (16, 5, 0.5, 6 / 7), (64, 3, 0.25, 1.0), (24, 7, 1.0, 4 / 7)],
     mistakes={
-        "That is the printed function. Try it on one output number that you can count by hand.": lambda spec, x: (
-            with_plus_one(spec, x) * spec.groups // spec.out_channels
+        "That is the inverse, before over after. The share left of a layer is below 1.": lambda *case: (
+            1 / true_remaining_share(*case)
         ),
-        "The filters are right now, and the + 1 is still there. n products need n − 1 additions; "
-        "a bias adds one.": with_plus_one,
-        "The + 1 is repaired. Now try g = 1: that gives one filter, whatever M is.": lambda spec, x: (
-            cost.flop_count(spec, x) * spec.groups // spec.out_channels
+        "That is width²·resolution²: only the pointwise step shrinks by width², "
+        "the depthwise step by width.": remaining(lambda a, r: a * a * r * r, lambda a, r: a * a * r * r),
+        "That is width·resolution²: the pointwise step shrinks by width², "
+        "having fewer inputs and fewer filters.": remaining(lambda a, r: a * r * r, lambda a, r: a * r * r),
+        "The depthwise step keeps all its channels in your share. It has width·C of them.": remaining(
+            lambda a, r: r * r, lambda a, r: a * a * r * r
         ),
-        "That is 2n for each output number even without bias. There, n products need n − 1 additions.": by_output(
-            lambda n, spec: 2 * n
+        "The two steps are swapped: the depthwise one shrinks by width, the pointwise one by width².": remaining(
+            lambda a, r: a * a * r * r, lambda a, r: a * r * r
         ),
-        "The bias is forgotten: it is one addition for each output number.": on_changed_layer(
-            cost.flop_count, bias=False
+        "That is the share that is saved, 1 − the share that is left.": lambda *case: 1 - true_remaining_share(*case),
+        "The input channels do not shrink in your share. There are width·C of them.": remaining(
+            lambda a, r: r * r, lambda a, r: a * r * r
         ),
-        "That is 2n with no bias and 2n + 1 with one: the −1 is missing.": by_output(lambda n, spec: 2 * n + spec.bias),
-        "Those are MACs. The function is to count multiplications and additions.": cost.mac_count,
-        "That multiplies by M and by g. The g groups have M/g filters each, so M in all.": lambda spec, x: (
-            cost.flop_count(spec, x) * spec.groups
+        "The width multiplier is ignored.": remaining(lambda a, r: r * r, lambda a, r: r * r),
+        "The resolution multiplier is ignored. That is the share of the weights.": remaining(
+            lambda a, r: a, lambda a, r: a * a
         ),
-        "That is what comes out when the groups are ignored: each filter sees C/g channels.": on_changed_layer(
-            cost.flop_count, groups=1
+        "The resolution is not squared in your share: the image shrinks on both sides.": remaining(
+            lambda a, r: a * r, lambda a, r: a * a * r
         ),
-        "That divides the FLOPs without groups by g. Without bias that is not exact: each output number has its "
-        "own −1, with groups too.": lambda spec, x: cost.flop_count(replace(spec, groups=1), x) // spec.groups,
-        "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.flop_count(
-            spec, (1, *x[1:])
+        "That compares two shares by the law of lesson 04. They are shares of the standard layer, which shrinks "
+        "too. Compare the separable layer's MACs, before and after.": lambda m, k, a, r: (
+            r * r * (k * k + a * m) / (a * (k * k + m))
         ),
+        "The kernel is a square: K² in place of K.": lambda m, k, a, r: r * r * (a * k + a * a * m) / (k + m),
     },
     hints=[
-        "Two ways: count one output number by hand, and compare g = 1 with lesson 02. There are two errors.",
-        "One output number takes 2n − 1 FLOPs without bias, 2n with. And g groups have M/g filters each.",
-        "(2*n - 1 + spec.bias) * images * filters * height * width, where n is prod(spec.weight_shape[1:]).",
+        "Write the MACs of the two steps at one position. Which of C, M and the positions does each multiplier change?",
+        "Before: C·K² + C·M MACs at each of H·W positions. After: a·C and a·M in place of C and M, at resolution²·H·W "
+        "positions. Divide; C, H and W cancel.",
+        "resolution**2 * width * (kernel_size**2 + width * filters) / (kernel_size**2 + filters)",
     ],
-    takeaway="One output number by hand shows the + 1; g = 1 shows the lost factor.",
+    takeaway="The input channels cancel. With many filters it is nearly width²·resolution², as Howard et al. 2017 say.",
 )
 
 
-def true_saving(kernel_size, out_channels, groups):
-    """Return standard MACs over those of a separable layer whose pointwise step has groups, for one window."""
-    layer, window = ConvSpec(groups, out_channels, kernel_size), (1, groups, kernel_size, kernel_size)
-    depthwise, pointwise = separable_layers(layer)
-    steps = [depthwise, replace(pointwise, groups=groups)]
-    return cost.mac_count(layer, window) / chain_cost_table(steps, window).total.macs
+def bottleneck_weights(channels, middle, groups):
+    """Return the weights of a bottleneck: 1×1 down, 3×3 in groups, 1×1 up."""
+    specs = ConvSpec(channels, middle, 1), ConvSpec(middle, middle, 3, groups=groups), ConvSpec(middle, channels, 1)
+    return sum(prod(spec.weight_shape) for spec in specs)
 
 
-grouped_saving = Exercise(
-    target=true_saving,
-    cases=[(3, 64, 16), (5, 12, 3), (3, 240, 8), (7, 10, 1)],
+def by_weights(weights):
+    """Return an exercise-shaped function, if a bottleneck has `weights(channels, middle, groups)` weights."""
+    return lambda channels, groups, budget: widest(lambda middle: weights(channels, middle, groups), budget, groups)
+
+
+true_widest_middle = by_weights(bottleneck_weights)
+
+widest_middle = Exercise(
+    target=true_widest_middle,
+    cases=[(256, 1, 69_632), (256, 4, 70_144), (256, 32, 70_144), (512, 8, 300_000), (96, 6, 20_000)],
     mistakes={
-        "That is the printed formula. It divides both steps by g, "
-        "and only the pointwise step has groups.": lambda k, m, g: g * k**2 * m / (k**2 + m),
-        "That is without groups. The pointwise step has g of them.": lambda k, m, g: k**2 * m / (k**2 + m),
-        "That is the inverse, separable over standard.": lambda k, m, g: 1 / true_saving(k, m, g),
-        "A factor K² is lost: for M = 1 and g = 1 both layers cost nearly the same, "
-        "and that gives far below 1.": lambda k, m, g: m / (k**2 + m / g),
-        "That divides the depthwise step by g. It is the pointwise step that has the groups.": lambda k, m, g: (
-            k**2 * m / (k**2 / g + m)
+        "The groups are ignored: the 3×3 layer has 9·middle²/g weights.": by_weights(
+            lambda c, middle, g: bottleneck_weights(c, middle, 1)
         ),
-        "The kernel is a square: K² in place of K.": lambda k, m, g: k * m / (k + m / g),
-        "That is the depthwise step alone. The pointwise step costs too.": lambda k, m, g: m,
-        "That is M/g. The K² products of the standard layer and of the depthwise step are missing.": lambda k, m, g: (
-            m / g
+        "The 1×1 layers are grouped too in your count. Only the 3×3 layer has groups.": by_weights(
+            lambda c, middle, g: 2 * c * middle / g + 9 * middle * middle / g
         ),
-        "That is the pointwise step alone. The depthwise step costs too.": lambda k, m, g: g * k**2,
+        "That counts one 1×1 layer. There are two: one down to the middle, one up again.": by_weights(
+            lambda c, middle, g: bottleneck_weights(c, middle, g) - c * middle
+        ),
+        "The 3×3 layer is divided by g twice: as many outputs as before, "
+        "each looking at middle/g channels.": by_weights(lambda c, middle, g: 2 * c * middle + 9 * (middle // g) ** 2),
+        "That leaves out the 3×3 layer.": by_weights(lambda c, middle, g: 2 * c * middle),
+        "That does not divide by g: take the largest multiple of g.": lambda c, g, budget: widest(
+            lambda middle: 2 * c * middle + 9 * middle * middle / g, budget
+        ),
+        "That is one step too far: it is over the budget.": lambda c, g, budget: true_widest_middle(c, g, budget) + g,
+        "That stays below the budget. To meet it exactly is allowed.": lambda c, g, budget: true_widest_middle(
+            c, g, budget - 1
+        ),
+        "That is the number of channels in one group. Wanted all of them together.": lambda c, g, budget: (
+            true_widest_middle(c, g, budget) // g
+        ),
     },
     hints=[
-        "Limits: the depthwise step alone costs 1/M of the standard layer. So which number can the saving never pass? "
-        "Try K = 3, M = 64, g = 16 in the printed formula.",
-        "For each input channel and position: standard K²·M products, depthwise K², pointwise M/g.",
-        "K²·M / (K² + M/g).",
+        "First write the weights of the block as a function of the middle: two 1×1 layers and a 3×3 layer in groups.",
+        "2·channels·middle + 9·middle²/g. Start at middle = g, and add g as long as the next one fits.",
+        "while 2*channels*(middle + groups) + 9*(middle + groups)**2 // groups <= budget: middle += groups",
     ],
-    takeaway="K²·M / (K² + M/g): below M, however many groups, and below g·K², however many filters.",
+    takeaway="Groups make the 3×3 layer cheap, so it can be wider: 64, 96 and 128 channels with 1, 4 and 32 groups, "
+    "as in table 2 of Xie et al. 2017.",
 )
 
 
-# 16 rows for 8 channels: read in the place of the channels they double the count, and FLOPs are twice the MACs.
-CHECKED = ConvSpec(8, 12, 5, stride=2, groups=4)
-IMAGE = (1, 8, 16, 23)
+def vgg_without_fc(*linear_layers):
+    """Return the parameters of VGG-16's convolutions, and of linear layers given as (inputs, outputs)."""
+    sizes = [3, 64, 64, 128, 128, *[256] * 3, *[512] * 6]
+    specs = [ConvSpec(*pair, 3, padding=1) for pair in pairwise(sizes)]
+    convolutions = chain_cost_table(specs, (1, 3, 1, 1)).total.params
+    return convolutions + sum((inputs + 1) * outputs for inputs, outputs in linear_layers)
 
-verified_macs = Exercise(
-    target=lambda: cost.mac_count(CHECKED, IMAGE),
+
+slim_vgg = Exercise(
+    target=lambda: vgg_without_fc((512, 1000)),
     mistakes={
-        "That is what both print. One counts FLOPs, the other MACs of a layer with 16 channels.": lambda: (
-            cost.flop_count(CHECKED, IMAGE)
+        "Those are the convolutions alone. The new linear layer has parameters too.": vgg_without_fc,
+        "The biases of the new linear layer are missing: one for each class.": lambda: (
+            vgg_without_fc((512, 1000)) - 1000
         ),
-        "Those are FLOPs without bias. A MAC is one multiplication with its accumulation.": lambda: cost.flop_count(
-            replace(CHECKED, bias=False), IMAGE
+        "That is the new linear layer alone.": lambda: 513 * 1000,
+        "That is without the average: the new layer would see 512·7·7 numbers. The average leaves 512.": lambda: (
+            vgg_without_fc((512 * 7 * 7, 1000))
         ),
-        "That is half: halved twice, or one channel of the two that each filter sees.": lambda: (
-            cost.mac_count(CHECKED, IMAGE) // 2
+        "That keeps fc8 as it is, with 4,096 inputs. The new layer has 512.": lambda: vgg_without_fc((4096, 1000)),
+        "That takes fc6 away and leaves the others. All three go.": lambda: vgg_without_fc((4096, 4096), (4096, 1000)),
+        "That averages, but keeps three linear layers. One takes their place.": lambda: vgg_without_fc(
+            (512, 4096), (4096, 4096), (4096, 1000)
         ),
-        "The groups are ignored: each filter sees 8/4 channels.": lambda: cost.mac_count(
-            replace(CHECKED, groups=1), IMAGE
+        "Those are the parameters that go.": lambda: 25_089 * 4096 + 4097 * 4096 + 4097 * 1000,
+        "That is the whole of VGG-16 with the new layer added. The three old ones go.": lambda: vgg_without_fc(
+            (25_088, 4096), (4096, 4096), (4096, 1000), (512, 1000)
         ),
-        "The groups are applied twice. A filter sees 8/4 channels, and there are still 12 filters.": lambda: (
-            cost.mac_count(CHECKED, IMAGE) // 4
-        ),
-        "The stride is ignored. The window stops at 6×10 positions.": lambda: cost.mac_count(
-            replace(CHECKED, stride=1), IMAGE
-        ),
-        "The additions of the bias are in it. A bias is added, never multiplied.": lambda: (
-            cost.mac_count(CHECKED, IMAGE) + prod(shape.output_shape(CHECKED, IMAGE))
-        ),
-        "Those are the weights. Each of them works at 6×10 positions.": lambda: prod(CHECKED.weight_shape),
-        "That is one filter. The layer has 12.": lambda: cost.mac_count(CHECKED, IMAGE) // 12,
     },
     hints=[
-        "Two units: what does thop count, and what does the formula count? They cannot be equal.",
-        "(x) is x, no tuple. thop unpacks the batch, so its first number is no longer N. Which axis does it then take "
-        "for the channels? Count by hand: 12·6·10 output numbers, and the products of one.",
-        "720 output numbers of (8/4)·5·5 = 50 products each.",
+        "Start from the parameters of the convolutions alone: the table of VGG-16 by kind has them.",
+        "An average over the 7×7 positions leaves 512 numbers and has no parameters. Then 512 inputs, 1,000 outputs.",
+        "14,714,688 + 512·1,000 + 1,000 = 15,227,688.",
     ],
-    takeaway="Two equal numbers are no proof when they have different units. MACs are half the FLOPs with bias.",
+    takeaway="A ninth of the parameters, and still more than 99 % of the MACs. ResNet and MobileNet end like this.",
 )

@@ -2,7 +2,7 @@
 
 A convention is a choice at each of a few points: MACs, 2 × MACs, exact FLOPs, or MACs and the additions of biases; the
 whole model or a part; the whole batch or one image; digits rounded or cut. Others are what five tools add to the MACs
-for normalisation, activations and pooling, as lesson 05 finds it: for layers that are modules, in eval mode.
+for normalisation, activations and pooling, as lesson 06 finds it: for layers that are modules, in eval mode.
 """
 
 from __future__ import annotations
