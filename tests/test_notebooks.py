@@ -80,7 +80,7 @@ def test_a_lesson_closes_with_exercises_summary_references_and_the_next_step(nam
 
 @pytest.mark.parametrize("name", [name for name in LESSONS if name < "06"])
 def test_a_lesson_of_the_first_half_asks_for_the_ones_before_and_for_a_sentence(name):
-    recalls = [cell for cell in cells(name, "code", "predict") if cell.source.startswith(f"check.recall_{name[:2]}(")]
+    recalls = [cell for cell in cells(name, "code", "predict") if f"check.recall_{name[:2]}(" in cell.source]
     assert len(recalls) == (name[:2] > "00")
     assert not recalls or headings(name, 2)[0] == "Do you remember?"
     sentence = [cell.source for cell in cells(name, "markdown") if "Explain it in a sentence" in cell.source]
@@ -106,10 +106,16 @@ def test_the_tables_of_lessons_equal_the_folder():
     assert rows((ROOT / "README.md").read_text("utf8")) == wanted
 
 
+@pytest.mark.parametrize("name", [name for name in LESSONS if name > "01"])
+def test_each_lesson_links_to_the_card(name):
+    assert "](00-start-here.ipynb#The-card:-letters)" in LESSONS[name].cells[0].source
+    assert "## The card: letters" in "".join(cell.source for cell in next(iter(LESSONS.values())).cells)
+
+
 @every_lesson
 def test_every_link_to_a_file_leads_to_one(name):
     for cell in cells(name, "markdown"):
-        for target in re.findall(r"\]\((?!https:)([^)#]+)\)", cell.source):
+        for target in re.findall(r"\]\((?!https:)([^)#]+)", cell.source):
             assert (ROOT / "notebooks" / target).exists(), target
 
 
