@@ -23,6 +23,9 @@ ALL = {name: value for name, value in vars(check).items() if isinstance(value, C
         (("b", 3), "not yet", ["2. You gave 3. Wanted"]),
         (("b",), "not yet", ["You gave 1 answer. Wanted 2 answers"]),
         ((["b", "a"],), "right", ["2 of 2"]),
+        (("a", "z"), "wrong", ["1. a is wrong.", 'Wanted one of the letters "a" or "b", in quotes.']),
+        ((["b"], True), "not yet", ["1. You gave ['b'].", "2. You gave True."]),
+        ((), "not yet", ["You gave 0 answers. Wanted 2 answers, with None for a question that you leave out."]),
     ],
 )
 def test_each_answer_is_told_what_it_means(answers, outcome, words):
@@ -33,6 +36,11 @@ def test_each_answer_is_told_what_it_means(answers, outcome, words):
 
 def test_a_wrong_answer_does_not_name_the_right_letter():
     assert "b is" not in COLOURS("a", "a").message
+
+
+def test_there_are_hints_only_if_they_are_given():
+    assert COLOURS.hint().message == COLOURS.hint(1).message == "There are none here."
+    assert Choices([("b", {"a": "", "b": ""})], hints=["Look up."]).hint(1).message == "Look up."
 
 
 def test_a_question_without_its_right_letter_is_refused():

@@ -1,11 +1,15 @@
 """The engine behind the checks: outcomes, errors, hints and pictures."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from convlab.exercises.compare import format_answer, same_value
+from convlab.exercises.beside import draw_beside
+from convlab.exercises.compare import difference, format_answer, same_value
 from convlab.exercises.exercise import Exercise
+from convlab.exercises.nearly import inexact
 from convlab.exercises.predict import predict
 from convlab.exercises.reply import Reply
 
@@ -104,6 +108,51 @@ def test_a_float_in_place_of_a_count_is_named():
     assert "2.0 is right, but it is a float" in reply.message
 
 
+def test_one_case_in_another_form_is_enough_and_is_the_one_that_is_quoted():
+    reply = DOUBLE(lambda number: 2 if number == 1 else 20.0)
+    assert reply.outcome == "nearly"
+    assert "The value 20.0 is right, but it is a float, for number = 10." in reply.message
+
+
+def test_another_form_of_a_wrong_value_or_of_one_wrong_case_is_wrong():
+    for answer in (lambda number: str(3 * number), lambda number: "2" if number == 1 else 21):
+        assert DOUBLE(answer).outcome == "wrong"
+
+
+def test_a_mistake_that_is_known_comes_before_what_is_nearly_right():
+    kept = Exercise(lambda x: x[0], {"Take [0] of it.": lambda x: x[:1]}, [], "", [(np.ones((2, 3)),)])
+    assert "Take [0] of it." in kept(lambda x: x[:1]).message
+    assert kept(lambda x: x[:1]).outcome == "wrong"
+    assert kept(lambda x: x[0][:, None]).outcome == "nearly"
+
+
+@pytest.mark.parametrize(
+    ("result", "wanted", "reason"),
+    [
+        (4.39, 0.0439063, "percent in place of a share"),
+        (0.0439, 4.39063, "a share in place of percent"),
+        (0.044, 0.0439063, "Do not round"),
+        (0.05, 0.0439063, ""),
+        (44, 0.0439063, ""),
+        (8.2e6, 8_192_000, "Do not round"),
+        (8_192_100, 8_192_000, ""),  # by a formula of its own, not rounded
+        (364, 363, ""),
+        (100, 1, ""),  # a count is no share
+        (float("nan"), 363, ""),
+        (float("inf"), 0.5, ""),
+        ("four", 4, ""),
+    ],
+)
+def test_rounded_and_percent_are_told_from_wrong(result, wanted, reason):
+    found = inexact([result], [wanted])
+    assert reason in found and bool(found) == bool(reason)
+
+
+def test_all_cases_have_to_be_rounded_or_in_percent():
+    assert inexact([4.39, 10.1], [0.0439063, 10.12]) == ""
+    assert inexact([0.04, 10.12], [0.0439063, 10.12]) == ""
+
+
 def test_a_function_cannot_change_the_cases():
     def spoil(matrix):
         matrix[:] = 0
@@ -163,6 +212,22 @@ def test_predict_tells_how_far_off_a_guess_is(guess, value, outcome, message):
     assert predict(guess, value, "MACs") == Reply(outcome, message)
 
 
+@pytest.mark.parametrize(
+    ("guess", "unit", "outcome", "end"),
+    [
+        (0.18, "percent", "nearly", "In percent, your guess is 18."),
+        (0.2, "% of the time", "wrong", "In percent, your guess is 20."),
+        (0.18, "percentage points", "wrong", "101 times your guess."),
+        (0.9, "percent", "wrong", "20.1 times your guess."),
+        (18, "percent", "right", "It is 18.1 percent."),
+    ],
+)
+def test_predict_reads_a_share_where_percent_is_asked(guess, unit, outcome, end):
+    reply = predict(guess, 18.1, unit)
+    assert reply.outcome == outcome
+    assert reply.message.endswith(end)
+
+
 @pytest.mark.parametrize("guess", [None, ..., (1, 228, 800), "1,228,800", True], ids=str)
 def test_predict_does_not_give_the_value_away_for_what_is_no_number(guess):
     reply = predict(guess, 1_228_800, "MACs")
@@ -210,21 +275,85 @@ def test_a_reply_is_text_and_html_and_escapes_the_learners_code():
     assert "<b>Wrong.</b> 1 &lt; 2<br>next" in reply._repr_html_()
 
 
-def test_draw_shows_target_and_answer_and_survives_every_answer():
-    answers = [
-        lambda matrix: matrix.sum(axis=0, keepdims=True),
-        lambda matrix: np.zeros((1, 3)),
-        lambda matrix: None,
-        lambda matrix: 5,
-        lambda matrix: matrix / undefined,  # noqa: F821
-        lambda matrix: np.zeros((0, 3)),
-        lambda matrix: np.zeros((2, 2, 2)),
-        lambda matrix: np.zeros((100, 50)),
-    ]
-    texts = [repr(SUM.draw(answer)) for answer in answers]
-    assert "yours: not yet" in texts[2]
-    assert texts[3].startswith("Wrong: You get 5, a int") and "That cannot be drawn" in texts[3]
-    assert len(set(texts)) == len(texts)
+def test_each_outcome_has_a_colour_of_its_own():
+    outcomes = ["not yet", "wrong", "nearly", "right", "hint 1 of 2"]
+    colours = {re.search("#[0-9A-F]{6}", Reply(outcome, "")._repr_html_())[0] for outcome in outcomes}
+    assert len(colours) == len(outcomes)
+
+
+def test_draw_shows_target_and_answer_beside_each_other():
+    assert "yours: all 3 cells right" in repr(SUM.draw(lambda matrix: matrix.sum(axis=0, keepdims=True)))
+    assert "yours: 3 of 3 cells differ" in repr(SUM.draw(lambda matrix: np.zeros((1, 3))))
+    assert "yours: not yet" in repr(SUM.draw(lambda matrix: None)) and "yours: not yet" in repr(SUM.draw(None))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            lambda matrix: "text",
+            "You get 'text', of type str, for matrix = an array of shape (2, 3). That cannot be drawn.",
+        ),
+        (lambda matrix: 5, "Wanted an array of shape (1, 3)."),
+        (lambda matrix: np.zeros((0, 3)), "That cannot be drawn."),
+        (lambda matrix: [[1], [1, 2]], "That cannot be drawn."),
+        (lambda matrix: matrix / undefined, "Your function stopped with NameError"),  # noqa: F821
+        (5, "Wanted a function"),
+    ],
+)
+def test_draw_says_why_an_answer_cannot_be_drawn(answer, said):
+    reply = SUM.draw(answer)
+    assert reply.outcome == "wrong"
+    assert said in reply.message
+
+
+PLAN = np.arange(1.0, 7.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("mine", "said"),
+    [
+        (PLAN[:1], "yours, of shape (1, 3); wanted (2, 3): 1 row missing: all 3 cells right."),
+        (PLAN[:, :1], "wanted (2, 3): 2 columns missing: all 2 cells right."),
+        (np.pad(PLAN, ((0, 1), (0, 0))), "wanted (2, 3): 1 row too many: 3 of 9 cells differ."),
+        (np.pad(PLAN, ((1, 0), (0, 0))), "wanted (2, 3): 1 row too many: 9 of 9 cells differ."),
+        (PLAN.T, "wanted (2, 3): 1 row too many, 1 column missing: 4 of 6 cells differ."),
+        (PLAN[None], "yours, of shape (1, 2, 3); wanted (2, 3): all 6 cells right."),
+        (PLAN[0], "yours, of shape (3,); wanted (2, 3): 1 row missing: all 3 cells right."),
+        (np.stack([PLAN, PLAN]), "yours, of shape (2, 2, 3); wanted (2, 3): 1 channel too many: all 6 cells right."),
+        (np.ones((30, 25)), "28 rows too many, 22 columns too many: 399 of 400 cells differ."),
+    ],
+)
+def test_draw_compares_the_part_that_both_have_and_marks_what_is_missing_or_too_many(mine, said):
+    assert repr(draw_beside(PLAN, mine)).endswith(said)
+
+
+def test_draw_marks_a_column_too_many_of_a_mask_and_keeps_it_a_mask():
+    mask = np.eye(2, 3, dtype=bool)
+    for mine in (np.pad(mask, ((0, 0), (0, 1))), np.pad(mask, ((0, 0), (0, 1))).astype(int)):
+        assert repr(draw_beside(mask, mine)).endswith("1 column too many: 2 of 8 cells differ.")
+
+
+def test_draw_gives_each_channel_a_title_and_of_many_shows_the_first_that_differ():
+    stack = np.arange(24.0).reshape(2, 3, 4)
+    said = repr(draw_beside(stack, stack + np.array([0, 1])[:, None, None], ", for n = 1"))
+    assert said == (
+        "target, channel 0, for n = 1: 3 × 4 cells. yours, channel 0: all 12 cells right. "
+        "target, channel 1: 3 × 4 cells. yours, channel 1: 12 of 12 cells differ."
+    )
+    many = np.zeros((3, 4, 2, 2))
+    mine = many.copy()
+    mine[1, 2, 0, 1] = 1
+    said = repr(draw_beside(many, mine))
+    assert said.endswith("yours, filter 1, channel 2, 1 of 12 matrices drawn: 1 of 4 cells differ.")
+    assert said.count("target") == 1
+    assert repr(draw_beside(many, many)).count("target") == repr(draw_beside(many, None)).count("target") == 4
+
+
+def test_a_difference_of_a_mask_is_told_in_one_notation():
+    mask = np.eye(2, dtype=bool)
+    assert difference(np.ones((2, 2), int), mask).endswith("At (0, 1) you have 1; wanted 0.")
+    assert difference(np.ones((2, 2), bool), mask).endswith("At (0, 1) you have True; wanted False.")
 
 
 def test_draw_says_so_when_only_the_shape_differs():

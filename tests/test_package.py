@@ -84,7 +84,7 @@ def test_the_public_names_are_those_that_lessons_use(module):
         here = {name for name in here if getattr(getattr(found, name), "__module__", "") == module} - {"Counted"}
     late = {*getattr(found, "LATE", ())}  # they load torch
     modules = {name.split(".")[1] for name in FILES if "." in name} | {"annotations", "LATE"}
-    for_users = {"Call", "as_is", "explain", "memory_table", "report", "training_table"} & late  # beside the lessons
+    for_users = {"Call", "as_is", "explain", "memory_table", "report"} & late  # beside the lessons
     assert here - modules | late - for_users == used_by_lessons(module) - modules
     assert all(callable(getattr(found, name)) for name in here - modules | late)
 

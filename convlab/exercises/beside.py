@@ -26,7 +26,8 @@ def draw_beside(target: np.ndarray, mine: np.ndarray | None, when: str = "") -> 
             title += f", of shape {mine.shape}; wanted {wanted}"
         mine = _with_axes(mine, target.ndim)
         both = tuple(map(min, mine.shape[:-2], both))
-        title += "".join(f": {differing}" for differing in _too_many_or_missing(mine.shape, target.shape))
+        if differing := ", ".join(_too_many_or_missing(mine.shape, target.shape)):
+            title += f": {differing}"
     places = [*np.ndindex(both)]
     drawn = places
     if len(places) > MOST:

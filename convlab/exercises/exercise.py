@@ -118,7 +118,7 @@ class Exercise(Question):
         case, target, result = next((row for row in compared if not same_value(row[2], row[1])), compared[-1])
         mine = None if is_empty(result) else as_array(result)
         if not is_empty(result) and (mine is None or not mine.ndim or not mine.size):
-            given = f"You get {format_answer(result)}, a {type(result).__name__}{self._when(case)}."
+            given = f"You get {format_answer(result)}, of type {type(result).__name__}{self._when(case)}."
             return Reply("wrong", f"{given} That cannot be drawn. Wanted an array of shape {target.shape}.")
         return draw_beside(target, mine, self._when(case))
 

@@ -170,15 +170,13 @@ recall_01 = Choices(
 )
 
 EDGES_ACROSS = (
-    "That picture is grey where all pixels are alike, and it shows upright edges: its kernel compares left and right."
+    "That image is grey where all pixels are alike, and it shows vertical edges: its kernel compares left and right."
 )
 EDGES_DOWN = (
-    "That picture is grey where all pixels are alike, and it shows level edges: its kernel compares above and below."
+    "That image is grey where all pixels are alike, and it shows horizontal edges: its kernel compares above and below."
 )
-SHARP = (
-    "That picture is as bright as the photograph, and its edges are harder: weights that add up to 1, some negative."
-)
-SOFT = "That picture is as bright as the photograph, and its details are gone: nine equal weights take a mean."
+SHARP = "That image is as bright as the photograph, and its edges are harder: weights that add up to 1, some negative."
+SOFT = "That image is as bright as the photograph, and its details are gone: nine equal weights take a mean."
 MADE = {"a": EDGES_ACROSS, "b": SHARP, "c": SOFT, "d": EDGES_DOWN}
 kernels = Choices(
     [("b", MADE), ("d", MADE), ("c", MADE), ("a", MADE)],
@@ -220,7 +218,7 @@ calls = Choices(
             {
                 "a": "The seventh argument is groups (lesson 03): each filter sees a third of the 3 channels.",
                 "b": "That is the depth without groups.",
-                "c": "A filter is never deeper than the picture.",
+                "c": "A filter is never deeper than the image.",
             },
         ),
         (

@@ -176,11 +176,11 @@ def named_by(right):
 
 conventions = Choices(
     [
-        *map(named_by, "abcde"),
+        *map(named_by, "cebad"),
         (
             "b",
             {
-                "a": "Compare the two with the table of your own counts: they are not in the same row.",
+                "a": "By that rule a layer without bias has a −1 for each output number. Does 13,176,900 have it?",
                 "b": "2,178 is without bias, 13,176,900 are FLOPs with bias. By the write-up's own rule the layer "
                 "without bias has a −1 for each output number.",
                 "c": "11·11·3·6 is 2,178, and 2·11·11·3·55·55·6 is 13,176,900. Each is right for some layer.",
@@ -234,7 +234,8 @@ class MeteredConv2d(Exercise):
         """
         run = UnderMeter(answer) if callable(answer) else answer
         reply = super().__call__(run)
-        if reply.outcome == "wrong" and getattr(run, "is_stopped", False):
+        is_torchs = any(f"stopped with {kind}" in reply.message for kind in ("TypeError", "AttributeError"))
+        if reply.outcome == "wrong" and getattr(run, "is_stopped", False) and is_torchs:
             told = "Here image and kernels are NumPy arrays, no tensors: write loops, or use NumPy, and .shape."
             return Reply("wrong", f"{reply.message}\n{told}")
         return self._weighed(run.meters) if reply.outcome == "right" else reply

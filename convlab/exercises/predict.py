@@ -20,7 +20,7 @@ def predict(guess, value, unit: str, within: float | None = None, ideas: Mapping
         value: what holds. A float is met by a guess within 1 %, an integer by itself alone.
         unit: what is counted, such as "multiplications"; for a tuple what its numbers are, such as "height, width".
         within: the factor that is close enough to be "nearly", where a guess at the order of magnitude is wanted. A
-            guess within a factor of 2 is then right.
+            guess within a factor of 2 is then right, if that is at most half of `within`.
         ideas: wrong value → the reason that leads to it, a sentence that is told in place of the distance.
 
     >>> predict(1e6, 1_228_800, "multiplications", within=10)
@@ -59,15 +59,17 @@ def _one_number(guess, value, unit, within, ideas):
     is_nearly = bool(within and factor and factor <= within)
     if reasons := _reasons(guess, ideas):
         return Reply("nearly" if is_nearly else "wrong", f"{told}. {reasons[0]}")
-    if _is_percent(unit) and guess < 1 < value and in_percent and in_percent <= 2:  # a share in place of a percentage
+    if not _is_percent(unit) and 0 < value < 1 <= guess and is_near(guess / 100, value):  # percent in place of a share
+        is_nearly, told = True, f"{told}. Your guess is that in percent"
+    elif _is_percent(unit) and guess < 1 < value and in_percent and in_percent <= 2:  # a share in place of a percentage
         is_nearly = bool(within) or is_near(100 * guess, value)
         told += f". In percent, your guess is {format_answer(100 * guess)}"
-    elif factor and within and factor <= 2:
+    elif factor and within and factor <= min(2, within / 2):
         return Reply("right", f"{told}: your guess is within a factor of 2.")
     elif factor and factor < 1.1:
         is_nearly, told = True, f"{told}. You were close"
     elif factor:
-        told += f", {_how_far(guess, value, factor)}" + ": the right order of magnitude" * is_nearly
+        told += f", {_how_far(guess, value, factor)}" + ": the right order of magnitude" * (is_nearly and within >= 10)
     return Reply("nearly" if is_nearly else "wrong", f"{told}.")
 
 
