@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from convlab.exercises.beside import draw_beside
+from convlab.exercises.beside import _compared, draw_beside
 from convlab.exercises.compare import difference, format_answer, same_value
 from convlab.exercises.exercise import Exercise
 from convlab.exercises.nearly import inexact
@@ -332,6 +332,7 @@ def test_draw_marks_a_column_too_many_of_a_mask_and_keeps_it_a_mask():
     mask = np.eye(2, 3, dtype=bool)
     for mine in (np.pad(mask, ((0, 0), (0, 1))), np.pad(mask, ((0, 0), (0, 1))).astype(int)):
         assert repr(draw_beside(mask, mine)).endswith("1 column too many: 2 of 8 cells differ.")
+        assert _compared(mine, mask).dtype == bool
 
 
 def test_draw_gives_each_channel_a_title_and_of_many_shows_the_first_that_differ():
