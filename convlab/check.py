@@ -5,7 +5,6 @@ from convlab.exercises.lesson_01 import (
     calls,
     conv2d,
     kernels,
-    missing_padding,
     missing_stride,
     output_size,
     recall_01,

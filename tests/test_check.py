@@ -253,7 +253,6 @@ WRONG = {
         (11, "not even overlap"),
         (227 / 55, "before round"),
     ],
-    "missing_padding": [(1, "110×110"), (6, "both sides together"), (True, "a bool"), ("4", "a str")],
     "param_count": [
         (lambda spec: products(spec) * spec.out_channels, "bias is forgotten"),
         (lambda spec: products(spec) * spec.out_channels + (1 if spec.bias else 0), "one bias for the whole layer"),
@@ -454,7 +453,6 @@ RIGHT = {
         lambda x, w, s: torch_conv(x, w, s).float().requires_grad_(),
     ],
     "missing_stride": [4, (227 - 11) // 54],
-    "missing_padding": [3, np.int32(3)],
     "param_count": [
         lambda spec: products(spec) * spec.out_channels + (spec.out_channels if spec.bias else 0),
         lambda spec: np.prod(spec.weight_shape) + spec.bias * spec.out_channels,
@@ -581,7 +579,6 @@ NEARLY = {
         (np.array([363]), "it is in an array of shape (1,)"),
         (360, "Do not round"),
     ],
-    "missing_padding": [(3.0, "it is a float"), ("3", "it is text"), ((3,), "it is in a tuple")],
     "linear_flops": [(2 * 4096 * 1000.0, "it is a float"), ("8,192,000", "it is text"), (8.2e6, "Do not round")],
     "verified_macs": [(72_000 / 2, "it is a float")],
     "slim_vgg": [(15_200_000, "Do not round"), (15.2e6, "Do not round"), (15_227_688.0, "it is a float")],

@@ -33,6 +33,10 @@ multiplications = Exercise(
         "That is twice the multiplications. Additions are not counted here.": lambda k, c, m, s: (
             2 * k**2 * c * m * s**2
         ),
+        "In Python ^ is no power: 5^2 is 7. Write **.": lambda k, c, m, s: (k ^ 2) * c * m * (s ^ 2),
+        "Those are multiplications and additions together. Count the multiplications alone.": lambda k, c, m, s: (
+            (2 * k**2 * c - 1) * m * s**2
+        ),
         "`size` is the output's side already. Nothing is to be taken from it.": lambda k, c, m, s: (
             k**2 * c * m * (s - k + 1) ** 2
         ),

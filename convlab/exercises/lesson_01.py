@@ -121,25 +121,6 @@ conv2d = Exercise(
 )
 
 
-missing_padding = Exercise(
-    target=lambda: next(p for p in range(10) if true_size(224, 7, 2, p, 1) == 112),
-    mistakes={
-        "Without padding the output is 109×109: (224 − 7)/2 rounded down, + 1.": lambda: 0,
-        "With 1 zero on each side the output is 110×110.": lambda: 1,
-        "With 2 zeros on each side the output is 111×111.": lambda: 2,
-        "A padding is a whole number, and the division rounds down: one cell is left over.": lambda: 2.5,
-        "With 4 zeros on each side the output is 113×113.": lambda: 4,
-        "That is both sides together. PyTorch's padding is the number of zeros on each side.": lambda: 6,
-        "That is the size of the kernel. With 7 zeros on each side the output is 116×116.": lambda: 7,
-    },
-    hints=[
-        "How many steps does the window take to make 112 output numbers? Its first position is no step.",
-        "111 steps of 2 are 222 cells, and 1 cell more may be left over. Without padding it can move by 224 − 7 cells.",
-        "(224 + 2·p − 7) // 2 + 1 = 112.",
-    ],
-    takeaway="223 cells hold 111 steps of 2, and one cell is left over. This is the first layer of ResNet.",
-)
-
 recall_01 = Choices(
     [
         (
