@@ -50,7 +50,7 @@ const explorer = ({ title, count, say, draw, move, hint, columns }) => ({
       const keys = { "data-lm-suppress-shortcuts": true }; // else JupyterLab takes the arrow keys
       const input = add(label, "input", { type: "range", min, max, step: 1, autocomplete: "off", ...keys });
       input.addEventListener("input", () => change({ [key]: Number(input.value) }));
-      return () => { input.value = state()[key]; value.textContent = state()[key]; };
+      return () => { input.value = state()[key]; value.textContent = signed(state()[key]); };
     });
     const status = add(panel, "p", { role: "status" });
     if (hint) add(panel, "p", {}, hint);
