@@ -214,11 +214,11 @@ calls = Choices(
 )
 
 missing_stride = Exercise(
-    target=lambda: 4,
+    target=lambda: next(stride for stride in range(1, 12) if true_size(227, 11, stride, 0, 1) == 55),
     mistakes={
         "That would give a larger output: the window takes smaller steps.": lambda: 3,
         "That would give a smaller output: the window takes larger steps.": lambda: 5,
-        "With stride 1 the window stops at 227 − 11 + 1 places.": lambda: 1,
+        "With stride 1 the window stops at 227 − 11 + 1 positions.": lambda: 1,
         "That is the kernel: then the windows would not even overlap.": lambda: 11,
         "That is 227/55 before rounding. The window needs 11 cells for itself, so it moves by 227 − 11.": lambda: (
             227 / 55

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
+import numpy as np
+
 from convlab.counting import separable_share
 from convlab.exercises.choices import Choices
 from convlab.exercises.common import integers
@@ -39,8 +41,16 @@ recall_05 = Choices(
     ]
 )
 
+
+def rank_of_four_filters() -> int:
+    """Return how many kernels mix into vertical, horizontal and diagonal edges and a blur."""
+    vertical = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+    filters = [vertical, vertical.T, vertical + vertical.T, np.ones((3, 3))]
+    return int(np.linalg.matrix_rank(np.reshape(filters, (4, 9))))
+
+
 kernels_needed = Exercise(
-    target=lambda: 3,
+    target=rank_of_four_filters,
     mistakes={
         "That is one kernel for each filter. One of the four can be mixed from others.": lambda: 4,
         "Volumes of one kernel are multiples of it. These filters are not.": lambda: 1,

@@ -104,9 +104,11 @@ def _linear(tally, input, weight, bias=None):
 def _same(tally, input, *, inplace=False):
     if not (_is_plain(input) and input.is_meta):
         return None
-    if input in tally.products:  # the result is none, and a new tensor must not seem to be a view of one
-        return tally.products.clear(input) or input if inplace else torch.empty_like(input)
-    return input if inplace else input.detach()
+    if inplace:
+        tally.products.clear(input)
+        return input
+    # The result holds no products, and must not seem to be a view of them.
+    return torch.empty_like(input) if input in tally.products else input.detach()
 
 
 def _dropout(tally, input, p=0.5, training=True, inplace=False):

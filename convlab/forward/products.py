@@ -36,10 +36,8 @@ class Products:
         """Note that a tensor holds the products of two factors; x·x is a square, as in a norm, and no such product."""
         if factors[0] is factors[1]:
             return
-        both = map(all, zip(*(_varies(one, tensor.dim()) for one in factors)))
-        self._keep(
-            tensor, [[*both], *(_varies(self._what_varies(one), tensor.dim()) for one in factors if one in self)]
-        )
+        both = [*map(all, zip(*(_varies(one, tensor.dim()) for one in factors)))]
+        self._keep(tensor, [both, *self._lines([one for one in factors if one in self], tensor.dim())])
 
     def clear(self, tensor: Tensor) -> None:
         """Note that a tensor holds something else from now on."""
@@ -67,6 +65,10 @@ class Products:
     def _what_varies(self, tensor):
         return self.found[id(tensor)][1] if self._is_found(tensor) else torch.empty(tensor.shape, device="meta")
 
+    def _lines(self, products, axes):
+        """Say for each of some products whether they vary on each of so many axes, counted from the last."""
+        return [_varies(self._what_varies(one), max(axes, one.dim())) for one in products]
+
     def _keep(self, tensor, lines=None, view=None):
         """Note what varies in a tensor: on which axes, in one of these lines; a view; everything if not known."""
         if view is None:
@@ -86,21 +88,22 @@ class Products:
         products = self.found and [leaf for leaf in _tensors((args, kwargs)) if leaf in self]
         if not products:
             return False
+        outs = _tensors(out)
         if name in SUMS:
             axes = _summed_axes(name, args, kwargs)
             is_sum = any(self._varies_along(one, axes) for one in products)
-            for leaf in () if is_sum else _tensors(out):
-                lines = [_varies(self._what_varies(one), max(one.dim(), leaf.dim())) for one in products]
+            for leaf in () if is_sum else outs:
+                lines = self._lines(products, leaf.dim())
                 gone = {n % len(lines[0]) for n in axes or ()} if leaf.dim() < len(lines[0]) else ()
                 self._keep(leaf, [[varies for n, varies in enumerate(line) if n not in gone] for line in lines])
             return is_sum
         if operation.is_view:
-            self._keep_views(operation, args, kwargs, _tensors(out))
+            self._keep_views(operation, args, kwargs, outs)
         elif name in LINEAR:
-            first = _tensors(out)[0]
-            self._keep(first, [_varies(self._what_varies(one), first.dim()) for one in products])
+            self._keep(outs[0], self._lines(products, outs[0].dim()))
         elif name in MOVING:
-            self._keep_all(_tensors(out))
+            for leaf in outs:
+                self._keep(leaf)
         elif operation._schema.is_mutable:
             self.clear(args[0])
         if operation._schema.is_mutable and (name in LINEAR or name in MOVING):  # perhaps into a view of a bigger one
@@ -110,10 +113,6 @@ class Products:
     def _varies_along(self, tensor, axes) -> bool:
         varies = _varies(self._what_varies(tensor), tensor.dim())
         return any(varies if axes is None else [varies[n] for n in axes if -len(varies) <= n < len(varies)])
-
-    def _keep_all(self, tensors):
-        for tensor in tensors:
-            self._keep(tensor)
 
     def _keep_views(self, operation, args, kwargs, outs):
         try:
