@@ -136,10 +136,12 @@ def cost_table(model, /, *inputs, real: bool = False, two_macs: bool = False, **
     not counted: such layers are listed with their parameters. An operation with sums of products but without a formula
     here is named below the table and in a warning.
 
-    A sum along an axis on which both factors of element-wise products vary is such a sum, whatever moved, scaled,
-    masked or added to them before; a mean of gated maps is pooling. Products added up by `+`, squares and norms are
-    element-wise work. Work that a forward hands to threads, or to numpy with real=True, is named too. Not seen:
-    arithmetic of Python's own numbers, and loops in C++ that call nothing of torch.
+    A sum along an axis on which both factors of element-wise products vary is such a sum, also after they were copied,
+    reshaped, scaled by a number, masked, added to, joined or stored; a mean of gated maps is pooling, and is named
+    only where the gates have been copied to full maps. Products with one number and added up by `+`, squares, norms,
+    and sums of a function of products are element-wise work. Work that a forward hands to `Thread` or
+    `ThreadPoolExecutor`, or by numpy() with real=True, is named too. Not seen: other ways to threads and to shared
+    memory, arithmetic of Python's own numbers, and loops in C++ that call nothing of torch.
 
     Args:
         model: ConvSpecs or (name, ConvSpec) pairs, each layer's input being the output of the one before; or an

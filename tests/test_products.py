@@ -29,6 +29,12 @@ def into_a_view(x, w, gate):
     return buffer.sum((1, 2))
 
 
+def multiplied_into_a_view(x, w, gate):
+    buffer = torch.zeros(2, *x.shape, device=x.device)
+    torch.mul(x, w, out=buffer[1])
+    return buffer.sum(2)
+
+
 def of_a_list_in_place(x, w, gate):
     several = [x[0].clone(), x[1].clone()]
     torch._foreach_mul_(several, [w, w])
@@ -52,6 +58,13 @@ SUMS = {  # x: (2, 8, 6, 6), w: (8, 6, 6), gate: (8, 1, 1)
     "scattered": lambda x, w, gate: torch.zeros_like(x).scatter_add(1, torch.zeros_like(x).long(), x * w),
     "into a buffer": into_a_buffer,
     "into a view": into_a_view,
+    "multiplied into a view": multiplied_into_a_view,
+    "sorted": lambda x, w, gate: (x * w).sort(1)[0].sum(1),
+    "the largest": lambda x, w, gate: (x * w).topk(3, 1)[0].sum(1),
+    "put and accumulated": lambda x, w, gate: torch.zeros_like(w).index_put(
+        (torch.zeros(8).long(),), (x * w)[0], accumulate=True
+    ),
+    "folded": lambda x, w, gate: F.fold((x * w).reshape(2, 8, 36)[:, :4], (7, 7), 2),
     "of a list": lambda x, w, gate: torch._foreach_mul([x, x], [w, gate])[0].sum(),
     "of a list in place": of_a_list_in_place,
     "addcmul": lambda x, w, gate: torch.addcmul(x, x, w).sum(1),

@@ -18,7 +18,8 @@ from convlab.forward.no_products import ADDING, MOVING
 from convlab.forward.values import memory_of
 
 FACTORS = {"mul": (0, 1), "mul_relu": (0, 1), "addcmul": (1, 2), "lerp": (1, 2)}  # which arguments are multiplied
-SUMS = ADDING | {"sum", "nansum", "mean"}
+SUMS = ADDING | {"sum", "nansum", "mean", "col2im", "_embedding_bag", "_embedding_bag_forward_only"}
+ORDERING = {"sort", "topk"}  # of the numbers themselves, which they return in another order
 LINEAR = set("add add_relu sub rsub div neg where masked_fill native_dropout clone lift_fresh _to_copy".split())
 LINEAR |= {"conj_physical", "dequantize", *FACTORS}
 LINEAR |= {"cat", "constant_pad_nd", "flip", "roll"}  # axis for axis; the rest of MOVING mixes the axes
@@ -84,12 +85,13 @@ class Products:
         factors = [args[n] for n in FACTORS.get(name, ()) if n < len(args)]
         if len(factors) == 2 and all(isinstance(one, Tensor) and one.dim() for one in factors):
             self.mark(out, *factors)
+            self._note_memory(operation, out)
             return False
         products = self.found and [leaf for leaf in _tensors((args, kwargs)) if leaf in self]
         if not products:
             return False
         outs = _tensors(out)
-        if name in SUMS:
+        if name in SUMS or (name == "index_put" and _accumulates(args, kwargs)):
             axes = _summed_axes(name, args, kwargs)
             is_sum = any(self._varies_along(one, axes) for one in products)
             for leaf in () if is_sum else outs:
@@ -101,14 +103,19 @@ class Products:
             self._keep_views(operation, args, kwargs, outs)
         elif name in LINEAR:
             self._keep(outs[0], self._lines(products, outs[0].dim()))
-        elif name in MOVING:
+        elif name in MOVING | ORDERING:
             for leaf in outs:
                 self._keep(leaf)
         elif operation._schema.is_mutable:
             self.clear(args[0])
-        if operation._schema.is_mutable and (name in LINEAR or name in MOVING):  # perhaps into a view of a bigger one
-            self.memories[memory_of(args[0])] = args[0]
+        if name in LINEAR or name in MOVING:
+            self._note_memory(operation, outs[0])
         return False
+
+    def _note_memory(self, operation, target):
+        """Note where products were written, which may be a part of a bigger tensor."""
+        if operation._schema.is_mutable:
+            self.memories[memory_of(target)] = target
 
     def _varies_along(self, tensor, axes) -> bool:
         varies = _varies(self._what_varies(tensor), tensor.dim())
@@ -144,10 +151,16 @@ def _varies(tensor, axes):
     return [False] * lead + [n > 1 and step > 0 for n, step in zip(tensor.shape, tensor.stride())]
 
 
+def _accumulates(args, kwargs):
+    return any(flag is True for flag in (*args[3:4], kwargs.get("accumulate")))
+
+
 def _summed_axes(name, args, kwargs):
     """Return the axes that an operation sums along; None if it may be all of them."""
+    if name == "col2im":
+        return None
     if "pool" in name:
         return range(-int(name[-2]), 0)
     axes = kwargs.get("dim", args[1] if len(args) > 1 else None)
     axes = [axes] if isinstance(axes, int) else axes
-    return axes if isinstance(axes, list | tuple) and axes else None
+    return axes if isinstance(axes, list | tuple) and axes and all(isinstance(n, int) for n in axes) else None
