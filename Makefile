@@ -3,6 +3,9 @@
 # make notebooks  runs every notebook again and stores its outputs
 # make bench      compares the counting tools and records the tables, in an environment of its own
 # make zoo        counts 667 models of four public libraries, in an environment of its own
+# make release    makes the assignments' notebooks for students from their sources
+# make layers     A=a1 ROSTER=roster.csv: what belongs to each student
+# make grade      A=a1: collects, grades, writes feedback and points
 #
 # PYTHON is the interpreter that makes .venv. PIP_FLAGS is added to each pip call; README shows a use.
 
@@ -15,13 +18,13 @@ INSTALLED = .venv/installed
 # would be one more output.
 QUIET = OMP_NUM_THREADS=1 TQDM_DISABLE=1
 
-.PHONY: lab test notebooks bench zoo
+.PHONY: lab test notebooks bench zoo release layers grade
 
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab notebooks/00-start-here.ipynb
 
 # loadfile: a notebook's cells share a kernel, so one process runs them all.
-test: $(INSTALLED)
+test: $(GRADING)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(QUIET) $(BIN)/pytest -n 2 --dist loadfile
@@ -50,6 +53,23 @@ zoo:
 	$(PYTHON) -m venv benchmarks/.zoo-venv
 	benchmarks/.zoo-venv/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/zoo-requirements.txt
 	benchmarks/.zoo-venv/bin/python -m benchmarks.zoo $(ZOO)
+
+# nbgrader finds its own tools on the PATH. Learners need none of this.
+GRADING = .venv/grading
+GRADE = cd assignments && PATH="$(CURDIR)/$(BIN):$$PATH" python grade.py
+
+release: $(GRADING)
+	$(GRADE) --release
+
+layers: $(GRADING)
+	$(GRADE) $(A) --layers "$(abspath $(ROSTER))"
+
+grade: $(GRADING)
+	$(GRADE) $(A)
+
+$(GRADING): $(INSTALLED)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[lessons,grade]'
+	@touch $(GRADING)
 
 # The stamp is older than these two files when either has changed, and then pip runs again.
 $(INSTALLED): pyproject.toml constraints.txt

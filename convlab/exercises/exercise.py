@@ -14,6 +14,8 @@ from convlab.exercises.compare import as_array, difference, format_answer, is_nu
 from convlab.exercises.nearly import form, inexact
 from convlab.exercises.reply import Question, Reply, is_empty
 
+NONE_KNOWN = "This is none of the usual mistakes."
+
 
 def at_line(function, error) -> str:
     """Return " at `…`" with the learner's own line in which an error arose, or nothing if it has no source."""
@@ -22,13 +24,33 @@ def at_line(function, error) -> str:
     return f" at `{lines[-1]}`" if lines else ""
 
 
+class Mistake(str):
+    """What to tell a learner about a mistake, with the share of the points that it earns where answers are graded.
+
+    >>> why = Mistake("Those are FLOPs.", credit=0.5)
+    >>> why, why.credit
+    ('Those are FLOPs.', 0.5)
+
+    Raises:
+        ValueError: a credit that is no share, or is the whole.
+    """
+
+    def __new__(cls, why: str, credit: float):
+        if not 0 <= credit < 1:
+            raise ValueError(f"credit = {credit!r} for {why!r}; wanted a share from 0 up to, but not, 1")
+        text = super().__new__(cls, why)
+        text.credit = credit
+        return text
+
+
 class Exercise(Question):
     """One question with its target, its cases, the mistakes it knows and its hints.
 
     Args:
         target: the function that is right. A question with one number as its answer has a target without arguments.
         cases: argument tuples on which the learner's function is compared with the target.
-        mistakes: what to tell the learner → the function that makes this mistake, the more specific first.
+        mistakes: what to tell the learner → the function that makes this mistake, the more specific first. A
+            `Mistake` says what it is worth, too.
         hints: from gentle to the answer.
         takeaway: one sentence for those who are right.
     """
@@ -89,8 +111,8 @@ class Exercise(Question):
             told = f"You get {format_answer(result)}{self._when(case)}. {difference(result, target)}"
         if not known and (why := inexact(results, wanted)):
             return Reply("nearly", f"{told}\n{why}")
-        why = known or wrong_kind(result, target) or "This is none of the usual mistakes. Hints are further down."
-        return Reply("wrong", f"{told}\n{why}")
+        why = known or wrong_kind(result, target) or NONE_KNOWN + " Hints are further down." * bool(self.hints)
+        return Reply("wrong", f"{told}\n{why}", known)
 
     def _gives(self, mistake, results) -> bool:
         """Say whether a mistake gives all these results."""

@@ -1,137 +1,138 @@
-"""The exercises of lesson 09: clock readings, the roofline, time per MAC."""
+"""The exercises of lesson 08: find the error. What is printed, and wrong, is the first mistake of each."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from math import prod
 
+from convlab import cost, shape
+from convlab.counting import chain_cost_table, separable_layers
+from convlab.exercises.common import by_output, on_changed_layer
 from convlab.exercises.exercise import Exercise
+from convlab.spec import ConvSpec
 
+with_plus_one = by_output(lambda n, spec: 2 * n + 1)
 
-def call_seconds(readings):
-    """Return the time of each call from a clock that is never reset."""
-    return np.diff(readings, prepend=0)
-
-
-# The first calls are slow, the rest uneven, and no two of the usual ways to average give the same number.
-READINGS = [9.0, 13.0, 14.0, 16.0, 17.0, 18.5, 23.5]
-
-median_call_seconds = Exercise(
-    target=lambda readings, warm_up: float(np.median(call_seconds(readings)[warm_up:])),
-    cases=[(READINGS, 2), ([0.5, 0.75, 1.25, 1.375, 2.0], 0), ([8.0, 9.0, 12.0, 17.0, 24.0, 33.0, 35.0, 48.0], 3)],
-    mistakes={
-        "That is the mean of the readings. Each of them is the time of all calls so far, not of one.": lambda r, w: (
-            np.mean(r[w:])
-        ),
-        "That is the median of the readings. Take their differences first.": lambda r, w: np.median(r[w:]),
-        "The warm-up is in it. Leave out the first calls.": lambda r, w: np.median(call_seconds(r)),
-        "One call too many is left out. np.diff gives one number less than there are readings, unless you say that "
-        "the clock began at 0.": lambda r, w: np.median(np.diff(r)[w:]),
-        "The warm-up is cut off before the differences are taken, so the first call that is left has the time of "
-        "the whole warm-up.": lambda r, w: np.median(call_seconds(r[w:])),
-        "That is the mean of the calls. One slow call pulls it up; wanted the median.": lambda r, w: np.mean(
-            call_seconds(r)[w:]
-        ),
-        "That is all the time over the number of calls: a mean, with the warm-up in it.": lambda r, w: r[-1] / len(r),
-        "That is the right number in milliseconds. Wanted seconds, as the clock gives them.": lambda r, w: (
-            1000 * np.median(call_seconds(r)[w:])
-        ),
-        "You return the times of all calls. Take their median.": lambda r, w: call_seconds(r)[w:],
-        "That is the shortest call. Wanted the median.": lambda r, w: min(call_seconds(r)[w:]),
-    },
-    hints=[
-        "First make a list of the time of each call: a reading minus the one before it. And the first call?",
-        "np.diff(readings, prepend=0) has one number for each call. Leave out the first warm_up of them.",
-        "np.median(np.diff(readings, prepend=0)[warm_up:]).",
-    ],
-    takeaway="Differences first, then no warm-up, then the median.",
-)
-
-
-def roof(macs, bytes_moved, peak, bandwidth):
-    """Return the most MACs per second that processor and memory allow."""
-    return min(peak, bandwidth * macs / bytes_moved)
-
-
-attainable_macs_per_second = Exercise(
-    target=roof,
-    cases=[(900, 800, 90.0, 12.0), (36_000, 820, 90.0, 12.0), (70, 20, 40.0, 11.0), (70, 20, 33.0, 11.0)],
-    mistakes={
-        "That is the larger of the two limits. The layer has to keep both.": lambda m, b, peak, rate: max(
-            peak, rate * m / b
-        ),
-        "That is always the processor's limit. With few MACs per byte the memory is slower.": lambda m, b, peak, rate: (
-            peak
-        ),
-        "That is the memory's limit alone. With many MACs per byte the processor is slower.": lambda m, b, peak, rate: (
-            rate * m / b
-        ),
-        "The bandwidth is in bytes per second. "
-        "It has to be multiplied by MACs per byte before you compare.": lambda m, b, peak, rate: min(peak, rate),
-        "That multiplies by bytes per MAC. "
-        "Bytes per second × MACs per byte = MACs per second.": lambda m, b, peak, rate: min(peak, rate * b / m),
-        "That divides the bandwidth by the bytes alone: that is calls per second. "
-        "Multiply by the MACs of one.": lambda m, b, peak, rate: min(peak, rate / b),
-        "That is 2 FLOPs for each MAC. Here all is in MACs.": lambda m, b, peak, rate: min(peak, 2 * rate * m / b),
-        "That adds the time for the MACs and the time for the bytes. "
-        "The roofline lets both run at the same time.": lambda m, b, peak, rate: m / (m / peak + b / rate),
-        "That is the least time of a call in seconds. Wanted MACs per second.": lambda m, b, peak, rate: max(
-            m / peak, b / rate
-        ),
-    },
-    hints=[
-        "There are two limits, in MACs per second. The layer has to keep both, so the smaller one counts.",
-        "The memory's limit: bytes per second × MACs per byte.",
-        "min(peak, bandwidth * macs / bytes_moved).",
-    ],
-    takeaway="The smaller limit decides: few MACs per byte, and the memory does.",
-)
-
-
-def slower(seconds, macs, other_seconds, other_macs):
-    """Return the ratio of the times for each MAC, the median of the rounds."""
-    return float(np.median(np.divide(seconds, other_seconds))) * other_macs / macs
-
-
-slowdown_per_mac = Exercise(
-    target=slower,
+grouped_flops = Exercise(
+    target=cost.flop_count,
     cases=[
-        ([3.0, 8.0, 5.0, 4.0], 100, [10.0, 16.0, 25.0, 8.0], 800),
-        ([2.0, 9.0, 4.0], 640, [1.0, 6.0, 7.0], 70),
+        (ConvSpec(4, 6, 3), (1, 4, 5, 8)),
+        (ConvSpec(8, 12, (5, 3), stride=2, groups=4, bias=False), (1, 8, 17, 30)),
+        (ConvSpec(9, 6, (3, 2), padding=1, groups=3), (2, 9, 9, 14)),
+        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(2, 3), groups=2), (3, 6, 14, 25)),
     ],
     mistakes={
-        "That is the ratio of two medians. A slow moment meets both layers, "
-        "so divide round by round first.": lambda s, m, s2, m2: np.median(s) / np.median(s2) * m2 / m,
-        "That is a mean over the rounds. Wanted the median: one disturbed round pulls a mean.": lambda s, m, s2, m2: (
-            np.mean(np.divide(s, s2)) * m2 / m
+        "That is the printed function. Try it on one output number that you can count by hand.": lambda spec, x: (
+            with_plus_one(spec, x) * spec.groups // spec.out_channels
         ),
-        "That is the ratio of two means. Divide round by round, then take the median.": lambda s, m, s2, m2: (
-            np.mean(s) / np.mean(s2) * m2 / m
+        "The filters are right now, and the + 1 is still there. n products need n − 1 additions; "
+        "a bias adds one.": with_plus_one,
+        "The + 1 is repaired. Now try g = 1: that gives one filter, whatever M is.": lambda spec, x: (
+            cost.flop_count(spec, x) * spec.groups // spec.out_channels
         ),
-        "That is the ratio of the times alone. "
-        "Each layer's time has to be divided by its own MACs.": lambda s, m, s2, m2: np.median(np.divide(s, s2)),
-        "The MACs are the wrong way round. "
-        "A layer with few MACs and the same time is slow for each MAC.": lambda s, m, s2, m2: (
-            np.median(np.divide(s, s2)) * m / m2
+        "That is 2n for each output number even without bias. There, n products need n − 1 additions.": by_output(
+            lambda n, spec: 2 * n
         ),
-        "That is the inverse: the other layer over the first.": lambda s, m, s2, m2: (
-            np.median(np.divide(s2, s)) * m / m2
+        "The bias is forgotten: it is one addition for each output number.": on_changed_layer(
+            cost.flop_count, bias=False
         ),
-        "That is one divided by the ratio. The first layer's time belongs on top.": lambda s, m, s2, m2: (
-            1 / slower(s, m, s2, m2)
+        "That is 2n with no bias and 2n + 1 with one: the −1 is missing.": by_output(lambda n, spec: 2 * n + spec.bias),
+        "Those are MACs. The function is to count multiplications and additions.": cost.mac_count,
+        "That multiplies by M and by g. The g groups have M/g filters each, so M in all.": lambda spec, x: (
+            cost.flop_count(spec, x) * spec.groups
         ),
-        "That is the smallest ratio of the rounds. Wanted the median.": lambda s, m, s2, m2: (
-            min(np.divide(s, s2)) * m2 / m
+        "That is what comes out when the groups are ignored: each filter sees C/g channels.": on_changed_layer(
+            cost.flop_count, groups=1
         ),
-        "You return one ratio for each round. Take their median.": lambda s, m, s2, m2: np.divide(s, s2) * m2 / m,
-        "That is the difference of the times for each MAC. Wanted their ratio.": lambda s, m, s2, m2: np.median(
-            np.divide(s, m) - np.divide(s2, m2)
+        "That divides the FLOPs without groups by g. Without bias that is not exact: each output number has its "
+        "own −1, with groups too.": lambda spec, x: cost.flop_count(replace(spec, groups=1), x) // spec.groups,
+        "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.flop_count(
+            spec, (1, *x[1:])
         ),
     },
     hints=[
-        "Compare the two layers in one round first: how long does each take for one MAC? Then make one number of all "
-        "rounds.",
-        "np.divide(seconds, other_seconds) has the ratio of the times, round by round. The MACs are the same in all.",
-        "np.median(np.divide(seconds, other_seconds)) * other_macs / macs.",
+        "Two ways: count one output number by hand, and compare g = 1 with lesson 02. There are two errors.",
+        "One output number takes 2n − 1 FLOPs without bias, 2n with. And g groups have M/g filters each.",
+        "(2*n - 1 + spec.bias) * images * filters * height * width, where n is prod(spec.weight_shape[1:]).",
     ],
-    takeaway="An eighth of the MACs in a quarter of the time is less time, and twice the time for each MAC.",
+    takeaway="One output number by hand shows the + 1; g = 1 shows the lost factor.",
+)
+
+
+def true_saving(kernel_size, out_channels, groups):
+    """Return standard MACs over those of a separable layer whose pointwise step has groups, for one window."""
+    layer, window = ConvSpec(groups, out_channels, kernel_size), (1, groups, kernel_size, kernel_size)
+    depthwise, pointwise = separable_layers(layer)
+    steps = [depthwise, replace(pointwise, groups=groups)]
+    return cost.mac_count(layer, window) / chain_cost_table(steps, window).total.macs
+
+
+grouped_saving = Exercise(
+    target=true_saving,
+    cases=[(3, 64, 16), (5, 12, 3), (3, 240, 8), (7, 10, 1)],
+    mistakes={
+        "That is the printed formula. It divides both steps by g, "
+        "and only the pointwise step has groups.": lambda k, m, g: g * k**2 * m / (k**2 + m),
+        "That is without groups. The pointwise step has g of them.": lambda k, m, g: k**2 * m / (k**2 + m),
+        "That is the inverse, separable over standard.": lambda k, m, g: 1 / true_saving(k, m, g),
+        "A factor K² is lost: for M = 1 and g = 1 both layers cost nearly the same, "
+        "and that gives far below 1.": lambda k, m, g: m / (k**2 + m / g),
+        "That divides the depthwise step by g. It is the pointwise step that has the groups.": lambda k, m, g: (
+            k**2 * m / (k**2 / g + m)
+        ),
+        "The kernel is a square: K² in place of K.": lambda k, m, g: k * m / (k + m / g),
+        "That is the depthwise step alone. The pointwise step costs too.": lambda k, m, g: m,
+        "That is M/g. The K² products of the standard layer and of the depthwise step are missing.": lambda k, m, g: (
+            m / g
+        ),
+        "That is the pointwise step alone. The depthwise step costs too.": lambda k, m, g: g * k**2,
+    },
+    hints=[
+        "Limits: the depthwise step alone costs 1/M of the standard layer. So which number can the saving never pass? "
+        "Try K = 3, M = 64, g = 16 in the printed formula.",
+        "For each input channel and position: standard K²·M products, depthwise K², pointwise M/g.",
+        "K²·M / (K² + M/g).",
+    ],
+    takeaway="K²·M / (K² + M/g): below M, however many groups, and below g·K², however many filters.",
+)
+
+
+# 16 rows for 8 channels: read in the place of the channels they double the count, and FLOPs are twice the MACs.
+CHECKED = ConvSpec(8, 12, 5, stride=2, groups=4)
+IMAGE = (1, 8, 16, 23)
+
+verified_macs = Exercise(
+    target=lambda: cost.mac_count(CHECKED, IMAGE),
+    mistakes={
+        "That is what both print. One counts FLOPs, the other MACs of a layer with 16 channels.": lambda: (
+            cost.flop_count(CHECKED, IMAGE)
+        ),
+        "Those are FLOPs without bias. A MAC is one multiplication with its accumulation.": lambda: cost.flop_count(
+            replace(CHECKED, bias=False), IMAGE
+        ),
+        "That is half: halved twice, or one channel of the two that each filter sees.": lambda: (
+            cost.mac_count(CHECKED, IMAGE) // 2
+        ),
+        "The groups are ignored: each filter sees 8/4 channels.": lambda: cost.mac_count(
+            replace(CHECKED, groups=1), IMAGE
+        ),
+        "The groups are applied twice. A filter sees 8/4 channels, and there are still 12 filters.": lambda: (
+            cost.mac_count(CHECKED, IMAGE) // 4
+        ),
+        "The stride is ignored. The window stops at 6×10 positions.": lambda: cost.mac_count(
+            replace(CHECKED, stride=1), IMAGE
+        ),
+        "The additions of the bias are in it. A bias is added, never multiplied.": lambda: (
+            cost.mac_count(CHECKED, IMAGE) + prod(shape.output_shape(CHECKED, IMAGE))
+        ),
+        "Those are the weights. Each of them works at 6×10 positions.": lambda: prod(CHECKED.weight_shape),
+        "That is one filter. The layer has 12.": lambda: cost.mac_count(CHECKED, IMAGE) // 12,
+    },
+    hints=[
+        "Two units: what does thop count, and what does the formula count? They cannot be equal.",
+        "(x) is x, no tuple. thop unpacks the batch, so its first number is no longer N. Which axis does it then take "
+        "for the channels? Count by hand: 12·6·10 output numbers, and the products of one.",
+        "720 output numbers of (8/4)·5·5 = 50 products each.",
+    ],
+    takeaway="Two equal numbers are no proof when they have different units. MACs are half the FLOPs with bias.",
 )

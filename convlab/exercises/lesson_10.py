@@ -1,161 +1,137 @@
-"""The exercises of lesson 10: what runs of a network show, and how wide it can be."""
+"""The exercises of lesson 09: clock readings, the roofline, time per MAC."""
 
 from __future__ import annotations
 
-from functools import cache
-from math import ceil, floor
-
 import numpy as np
 
-from convlab.counting import cost_table
-from convlab.exercises.common import widest
 from convlab.exercises.exercise import Exercise
-from convlab.measuring.accuracy import half_interval
-from convlab.measuring.digits_training import INPUT_SHAPE
-from convlab.networks.digits import small_network
-
-PAIRS = [
-    (np.array([0.96, 0.97, 0.99, 0.98, 0.95]), np.array([0.95, 0.97, 0.96, 0.97, 0.93])),
-    (np.array([0.90, 0.88, 0.93]), np.array([0.94, 0.95, 0.94])),
-    (
-        np.array([0.985, 0.990, 0.970, 0.980, 0.995, 0.975, 0.980]),
-        np.array([0.980, 0.985, 0.985, 0.970, 0.980, 0.980, 0.965]),
-    ),
-]
 
 
-def true_standard_error(accuracies, others):
-    """Return the standard error of the mean paired difference, in percentage points."""
-    points = 100 * np.subtract(accuracies, others)
-    return float(points.std(ddof=1) / np.sqrt(len(points)))
+def call_seconds(readings):
+    """Return the time of each call from a clock that is never reset."""
+    return np.diff(readings, prepend=0)
 
 
-def points(spread):
-    """Return an exercise-shaped function of two arrays of accuracies in percent, and their number."""
-    return lambda a, b: float(spread(100 * a, 100 * b, len(a)))
+# The first calls are slow, the rest uneven, and no two of the usual ways to average give the same number.
+READINGS = [9.0, 13.0, 14.0, 16.0, 17.0, 18.5, 23.5]
 
-
-standard_error = Exercise(
-    target=true_standard_error,
-    cases=PAIRS,
+median_call_seconds = Exercise(
+    target=lambda readings, warm_up: float(np.median(call_seconds(readings)[warm_up:])),
+    cases=[(READINGS, 2), ([0.5, 0.75, 1.25, 1.375, 2.0], 0), ([8.0, 9.0, 12.0, 17.0, 24.0, 33.0, 35.0, 48.0], 3)],
     mistakes={
-        "That is half the 95 % interval: t times the standard error. Leave t out.": points(
-            lambda a, b, n: half_interval(a - b)
+        "That is the mean of the readings. Each of them is the time of all calls so far, not of one.": lambda r, w: (
+            np.mean(r[w:])
         ),
-        "That is two standard errors, about half the 95 % interval of many seeds. Leave the 2 out.": lambda *case: (
-            2 * true_standard_error(*case)
+        "That is the median of the readings. Take their differences first.": lambda r, w: np.median(r[w:]),
+        "The warm-up is in it. Leave out the first calls.": lambda r, w: np.median(call_seconds(r)),
+        "One call too many is left out. np.diff gives one number less than there are readings, unless you say that "
+        "the clock began at 0.": lambda r, w: np.median(np.diff(r)[w:]),
+        "The warm-up is cut off before the differences are taken, so the first call that is left has the time of "
+        "the whole warm-up.": lambda r, w: np.median(call_seconds(r[w:])),
+        "That is the mean of the calls. One slow call pulls it up; wanted the median.": lambda r, w: np.mean(
+            call_seconds(r)[w:]
         ),
-        "That is 1.96 standard errors, half the 95 % interval of very many seeds. Leave the 1.96 out.": lambda *case: (
-            1.96 * true_standard_error(*case)
+        "That is all the time over the number of calls: a mean, with the warm-up in it.": lambda r, w: r[-1] / len(r),
+        "That is the right number in milliseconds. Wanted seconds, as the clock gives them.": lambda r, w: (
+            1000 * np.median(call_seconds(r)[w:])
         ),
-        "That is the spread of one difference: the standard deviation. Divide it by √n.": points(
-            lambda a, b, n: (a - b).std(ddof=1)
-        ),
-        "That divides by n. The spread of a mean of n numbers is s/√n.": points(
-            lambda a, b, n: (a - b).std(ddof=1) / n
-        ),
-        "That divides by n inside the standard deviation, as NumPy does by default. From a sample, divide by "
-        "n − 1: ddof=1.": points(lambda a, b, n: (a - b).std() / np.sqrt(n)),
-        "That divides by √(n − 1). The n − 1 belongs into s, and √n under it.": points(
-            lambda a, b, n: (a - b).std(ddof=1) / np.sqrt(n - 1)
-        ),
-        "That is not paired: it adds the spreads of the two networks. Subtract seed by seed first.": points(
-            lambda a, b, n: np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)
-        ),
-        "That is the standard error of the first network alone.": points(lambda a, b, n: a.std(ddof=1) / np.sqrt(n)),
-        "That is the variance. Take its square root.": points(lambda a, b, n: (a - b).var(ddof=1) / n),
-        "That is the mean difference itself.": points(lambda a, b, n: (a - b).mean()),
+        "You return the times of all calls. Take their median.": lambda r, w: call_seconds(r)[w:],
+        "That is the shortest call. Wanted the median.": lambda r, w: min(call_seconds(r)[w:]),
     },
     hints=[
-        "First the differences, seed by seed, in percentage points. How far apart are they?",
-        "s is the standard deviation of the differences, with n − 1 below it. The mean of n of them spreads by s/√n.",
-        "(100 * np.subtract(accuracies, others)).std(ddof=1) / len(accuracies) ** 0.5",
+        "First make a list of the time of each call: a reading minus the one before it. And the first call?",
+        "np.diff(readings, prepend=0) has one number for each call. Leave out the first warm_up of them.",
+        "np.median(np.diff(readings, prepend=0)[warm_up:]).",
     ],
-    takeaway="The interval of the lesson is the mean difference ± t of these. The spread of the differences counts.",
+    takeaway="Differences first, then no warm-up, then the median.",
 )
 
 
-def widest_by(macs):
-    """Return an exercise-shaped function: the largest width whose `macs(width)` are within the budget."""
-    return lambda budget: widest(macs, budget)
+def roof(macs, bytes_moved, peak, bandwidth):
+    """Return the most MACs per second that processor and memory allow."""
+    return min(peak, bandwidth * macs / bytes_moved)
 
 
-@cache
-def true_macs(width):
-    """Return the MACs of the separable network of this width for one image."""
-    return cost_table(small_network("separable", width), INPUT_SHAPE).total.macs
-
-
-def by_positions(before, after, depthwise=9, pointwise=1, first=9 * 64, linear=10):
-    """Return the MACs of a separable network by width, with two blocks on so many positions and two on as many."""
-    return lambda width: (first + linear) * width + 2 * (before + after) * (depthwise * width + pointwise * width**2)
-
-
-true_widest = widest_by(true_macs)
-
-widest_separable = Exercise(
-    target=true_widest,
-    cases=[(96_848,), (10_664,), (40_000,), (250_000,)],
+attainable_macs_per_second = Exercise(
+    target=roof,
+    cases=[(900, 800, 90.0, 12.0), (36_000, 820, 90.0, 12.0), (70, 20, 40.0, 11.0), (70, 20, 33.0, 11.0)],
     mistakes={
-        "That is one channel too many: it is over the budget.": lambda budget: true_widest(budget) + 1,
-        "That stays below the budget. To meet it exactly is allowed.": lambda budget: widest(
-            by_positions(64, 16), budget - 1
+        "That is the larger of the two limits. The layer has to keep both.": lambda m, b, peak, rate: max(
+            peak, rate * m / b
         ),
-        "That is the width of the standard network. Here the blocks are separable.": widest_by(
-            by_positions(64, 16, 0, 9)
+        "That is always the processor's limit. With few MACs per byte the memory is slower.": lambda m, b, peak, rate: (
+            peak
         ),
-        "Those are FLOPs within the budget, or twice the MACs. The budget is in MACs.": widest_by(
-            lambda width: 2 * true_macs(width)
+        "That is the memory's limit alone. With many MACs per byte the processor is slower.": lambda m, b, peak, rate: (
+            rate * m / b
         ),
-        "Those are parameters within the budget. The budget is in MACs.": widest_by(
-            lambda width: 4 * width**2 + 65 * width + 10
+        "The bandwidth is in bytes per second. "
+        "It has to be multiplied by MACs per byte before you compare.": lambda m, b, peak, rate: min(peak, rate),
+        "That multiplies by bytes per MAC. "
+        "Bytes per second × MACs per byte = MACs per second.": lambda m, b, peak, rate: min(peak, rate * b / m),
+        "That divides the bandwidth by the bytes alone: that is calls per second. "
+        "Multiply by the MACs of one.": lambda m, b, peak, rate: min(peak, rate / b),
+        "That is 2 FLOPs for each MAC. Here all is in MACs.": lambda m, b, peak, rate: min(peak, 2 * rate * m / b),
+        "That adds the time for the MACs and the time for the bytes. "
+        "The roofline lets both run at the same time.": lambda m, b, peak, rate: m / (m / peak + b / rate),
+        "That is the least time of a call in seconds. Wanted MACs per second.": lambda m, b, peak, rate: max(
+            m / peak, b / rate
         ),
-        "The depthwise steps are missing: 9·width MACs at each position.": widest_by(by_positions(64, 16, 0)),
-        "The pointwise steps are missing: width² MACs at each position.": widest_by(by_positions(64, 16, 9, 0)),
-        "The first layer is missing. It has 9·width MACs at each of 64 positions.": widest_by(
-            by_positions(64, 16, first=0)
-        ),
-        "All blocks are on 64 positions in your count. Behind the pooling there are 16.": widest_by(
-            by_positions(64, 64)
-        ),
-        "That scales the width as the MACs: width 8 has 26,448. "
-        "Part of the MACs grows with the square of it.": lambda budget: floor(8 * budget / 26_448),
-        "That takes all MACs to grow with width². "
-        "The first layer and the depthwise steps grow with width.": lambda budget: floor(8 * (budget / 26_448) ** 0.5),
     },
     hints=[
-        "cost_table(small_network('separable', width), (1, 1, 8, 8)).total.macs counts one width. Try one after the "
-        "other.",
-        "Start at width 1. As long as the next width fits into the budget, take it.",
-        "width = 1\nwhile cost_table(small_network('separable', width + 1), (1, 1, 8, 8)).total.macs <= budget:\n"
-        "    width += 1",
+        "There are two limits, in MACs per second. The layer has to keep both, so the smaller one counts.",
+        "The memory's limit: bytes per second × MACs per byte.",
+        "min(peak, bandwidth * macs / bytes_moved).",
     ],
-    takeaway="For the MACs of the standard network with 8 channels, a separable one can have 19.",
+    takeaway="The smaller limit decides: few MACs per byte, and the memory does.",
 )
 
 
-seeds_needed = Exercise(
-    target=lambda spread, half_width: float(ceil((2 * spread / half_width) ** 2)),  # np.ceil's floats are right too
-    cases=[(1.3, 0.3), (1.0, 0.25), (0.4, 0.07), (1.7, 0.4)],  # so many seeds that the real t is 2 or less
+def slower(seconds, macs, other_seconds, other_macs):
+    """Return the ratio of the times for each MAC, the median of the rounds."""
+    return float(np.median(np.divide(seconds, other_seconds))) * other_macs / macs
+
+
+slowdown_per_mac = Exercise(
+    target=slower,
+    cases=[
+        ([3.0, 8.0, 5.0, 4.0], 100, [10.0, 16.0, 25.0, 8.0], 800),
+        ([2.0, 9.0, 4.0], 640, [1.0, 6.0, 7.0], 70),
+    ],
     mistakes={
-        "That rounds down: the interval is still too wide.": lambda s, d: floor((2 * s / d) ** 2),
-        "That does not round. Seeds are whole: round up.": lambda s, d: (2 * s / d) ** 2,
-        "The root is gone: 2·spread/n in place of 2·spread/√n.": lambda s, d: ceil(2 * s / d),
-        "The 2 is missing: half the width of the interval is 2·spread/√n.": lambda s, d: ceil((s / d) ** 2),
-        "The 2 has to be squared too.": lambda s, d: ceil(2 * (s / d) ** 2),
-        "That takes half_width as the whole width of the interval.": lambda s, d: ceil((4 * s / d) ** 2),
-        "Spread and half_width have changed places.": lambda s, d: ceil((2 * d / s) ** 2),
-        "That rounds to the nearest. A number of seeds that is too small is not enough: round up.": lambda s, d: round(
-            (2 * s / d) ** 2
+        "That is the ratio of two medians. A slow moment meets both layers, "
+        "so divide round by round first.": lambda s, m, s2, m2: np.median(s) / np.median(s2) * m2 / m,
+        "That is a mean over the rounds. Wanted the median: one disturbed round pulls a mean.": lambda s, m, s2, m2: (
+            np.mean(np.divide(s, s2)) * m2 / m
         ),
-        "That rounds before it squares. Round up in the end.": lambda s, d: ceil(2 * s / d) ** 2,
-        "That takes 1.96 in place of the 2 that is asked for.": lambda s, d: ceil((1.96 * s / d) ** 2),
-        "That is one seed too many.": lambda s, d: ceil((2 * s / d) ** 2) + 1,
+        "That is the ratio of two means. Divide round by round, then take the median.": lambda s, m, s2, m2: (
+            np.mean(s) / np.mean(s2) * m2 / m
+        ),
+        "That is the ratio of the times alone. "
+        "Each layer's time has to be divided by its own MACs.": lambda s, m, s2, m2: np.median(np.divide(s, s2)),
+        "The MACs are the wrong way round. "
+        "A layer with few MACs and the same time is slow for each MAC.": lambda s, m, s2, m2: (
+            np.median(np.divide(s, s2)) * m / m2
+        ),
+        "That is the inverse: the other layer over the first.": lambda s, m, s2, m2: (
+            np.median(np.divide(s2, s)) * m / m2
+        ),
+        "That is one divided by the ratio. The first layer's time belongs on top.": lambda s, m, s2, m2: (
+            1 / slower(s, m, s2, m2)
+        ),
+        "That is the smallest ratio of the rounds. Wanted the median.": lambda s, m, s2, m2: (
+            min(np.divide(s, s2)) * m2 / m
+        ),
+        "You return one ratio for each round. Take their median.": lambda s, m, s2, m2: np.divide(s, s2) * m2 / m,
+        "That is the difference of the times for each MAC. Wanted their ratio.": lambda s, m, s2, m2: np.median(
+            np.divide(s, m) - np.divide(s2, m2)
+        ),
     },
     hints=[
-        "With n seeds, half the interval is 2·spread/√n. What do four times the seeds do to it?",
-        "√n = 2·spread/half_width. Square it, and round up.",
-        "np.ceil((2 * spread / half_width) ** 2)",
+        "Compare the two layers in one round first: how long does each take for one MAC? Then make one number of all "
+        "rounds.",
+        "np.divide(seconds, other_seconds) has the ratio of the times, round by round. The MACs are the same in all.",
+        "np.median(np.divide(seconds, other_seconds)) * other_macs / macs.",
     ],
-    takeaway="Half the interval takes four times the seeds. So ask first how small a difference matters to you.",
+    takeaway="An eighth of the MACs in a quarter of the time is less time, and twice the time for each MAC.",
 )

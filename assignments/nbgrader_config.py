@@ -1,0 +1,34 @@
+"""nbgrader's configuration: what it does itself, and what is put in its place. Run `nbgrader` in this folder."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # the preprocessors that nbgrader imports by name
+
+c = get_config()  # noqa: F821
+P = "nbgrader.preprocessors."
+c.CourseDirectory.root = str(HERE)
+c.CourseDirectory.course_id = "convlab"
+c.CourseDirectory.groupshared = False
+c.IncludeHeaderFooter.header = ""
+c.ClearSolutions.code_stub = {"python": "..."}
+c.Autograde.sanitize_preprocessors = [
+    "repair.Repair",
+    P + "ClearOutput",
+    P + "OverwriteKernelspec",
+    P + "OverwriteCells",
+    P + "CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "isolated.Isolated",  # in the place of Execute: nothing of a learner runs in nbgrader's kernel
+    P + "LimitOutput",
+    P + "SaveAutoGrades",
+    P + "AssignLatePenalties",
+    P + "CheckCellMetadata",
+]
+c.AssignLatePenalties.plugin_class = "late.TenPercentADay"
+# The names that Canvas gives, such as ada_12345_678_a1.ipynb and ada_LATE_12345_678_a1-1.ipynb.
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*[/\\](?P<student_id>[A-Za-z0-9-]+?)(_LATE)?_[^/\\]*?(?P<file_id>a[123])[^/\\]*\.ipynb$"
+)
