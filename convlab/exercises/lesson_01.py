@@ -174,7 +174,7 @@ calls = Choices(
             "b",
             {
                 "a": "One number, the third, already means a square kernel. The next argument is something else.",
-                "b": "The window jumps by 3, so the output is 4×4.",
+                "b": "The window jumps by 3, so the output is 2×2.",
                 "c": "Padding comes one argument later.",
             },
         ),

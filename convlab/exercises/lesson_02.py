@@ -99,31 +99,6 @@ flop_count = Exercise(
     takeaway="2n − 1 FLOPs for each output number without bias, 2n with bias.",
 )
 
-linear_flops = Exercise(
-    target=lambda: cost.flop_count(ConvSpec.linear(4096, 1000), (1, 4096, 1, 1)),
-    mistakes={
-        "Those are MACs: one for each weight. FLOPs count the additions too.": lambda: 4096 * 1000,
-        "That is without bias. This layer has one, so each output takes one more addition.": lambda: (
-            (2 * 4096 - 1) * 1000
-        ),
-        "Those are the parameters, biases included.": lambda: 4097 * 1000,
-        "Those are the additions of the products alone. Multiplications are FLOPs too, and so is the bias.": lambda: (
-            4095 * 1000
-        ),
-        "That is 2n + 1 for each output: the −1 is missing. n products need n − 1 additions.": lambda: (
-            (2 * 4096 + 1) * 1000
-        ),
-        "That is one of the 1,000 outputs.": lambda: 2 * 4096,
-        "That is twice the parameters. A bias is added, never multiplied.": lambda: 2 * 4097 * 1000,
-    },
-    hints=[
-        "Each of the 1,000 outputs sums 4,096 products.",
-        "4,096 multiplications, 4,095 additions for the sum, 1 addition for the bias.",
-        "2 · 4,096 · 1,000.",
-    ],
-    takeaway="With bias a fully connected layer takes 2·C·M FLOPs, as the 1×1 convolution on a 1×1 image that it is.",
-)
-
 recall_02 = Choices(
     [
         (

@@ -115,17 +115,9 @@ grouped_claims = Choices(
         (
             "c",
             {
-                "a": "48 is the layer without groups: then grouping saves nothing. A group makes M/g = 3 outputs.",
-                "b": "That would be 4 inputs times 4 outputs. A group makes M/g = 3 outputs.",
+                "a": "48 is the layer without groups: then grouping saves nothing. And the call says out_channels=6.",
+                "b": "48 is the layer without groups. A group makes M/g = 3 outputs, not 6.",
                 "c": "4 inputs times 3 outputs in each group. All 6 outputs belong to the layer, 3 to each group.",
-            },
-        ),
-        (
-            "b",
-            {
-                "a": "The call says out_channels=6, and grouping never changes the shape of the output.",
-                "b": "6 output channels, with groups and without.",
-                "c": "The layer has 6 outputs in all, 3 from each group.",
             },
         ),
         (
@@ -134,14 +126,6 @@ grouped_claims = Choices(
                 "a": "Neither convention has a + 1: it is −1 without bias, 0 with bias. And put the numbers in.",
                 "b": "The value is wrong, but so is the formula: −1 without bias, 0 with bias, never + 1.",
                 "c": "The + 1 fits no convention, and the factor M/g = 6/3 was lost on the way to the value.",
-            },
-        ),
-        (
-            "b",
-            {
-                "a": "A filter gets thinner with groups, not thicker.",
-                "b": "M filters, each C/g channels deep. (That outputs come first is PyTorch's convention.)",
-                "c": "That is the weight of one group alone.",
             },
         ),
         (
@@ -291,26 +275,68 @@ mac_count = Exercise(
     takeaway="Grouping divides the MACs by g: each filter sees C/g channels, and the output stays as large as before.",
 )
 
-channel_shuffle = Exercise(
-    target=lambda x, groups: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
-    cases=[(torch.arange(6.0).reshape(6, 1, 1), 2), (torch.arange(6.0).reshape(6, 1, 1), 3), (integers(12, 3, 5), 3)],
+
+def true_receptive_field(layers):
+    """Return how many columns one output number sees: the length of its gradient, back through kernels of ones."""
+    gradient = torch.ones(1, 1, 1)
+    for kernel, stride in reversed(layers):
+        gradient = nn.functional.conv_transpose1d(gradient, torch.ones(1, 1, kernel), stride=stride)
+    return gradient.shape[-1]
+
+
+def columns_added(each):
+    """Return the count if a layer adds `each(kernel, strides)` columns, with all strides up to its own."""
+
+    def count(layers):
+        kernels, strides = zip(*layers)
+        return sum(each(kernel, strides[: n + 1]) for n, kernel in enumerate(kernels))
+
+    return count
+
+
+receptive_field = Exercise(
+    target=true_receptive_field,
+    cases=[
+        (((3, 1),),),
+        (((3, 1), (3, 1)),),
+        (((3, 2), (5, 1)),),
+        (((5, 2), (2, 3), (1, 1), (3, 1)),),
+        (((7, 2), (3, 2), (4, 3), (3, 2), (3, 1)),),
+    ],
     mistakes={
-        "Nothing has moved.": lambda x, groups: x,
-        "The two axes are cut the wrong way round: there are `groups` groups of C/g channels, "
-        "not C/g of `groups`.": lambda x, groups: x.reshape(-1, groups, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
-        "That turns the order round. Take the first channel of each group, "
-        "then the second of each.": lambda x, groups: x.flip(0),
-        "There is an axis of images too many in front: [0] takes it off.": lambda x, groups: (
-            nn.functional.channel_shuffle(x[None], groups)
+        "That is what comes out when the strides are ignored.": lambda layers: (
+            1 + columns_added(lambda k, s: k - 1)(layers)
         ),
-        "That moves whole groups. The channels of each group have to end up in different groups.": lambda x, groups: (
-            x.roll(len(x) // groups, 0)
+        "A layer's own stride is in its step. It moves the window, and does not change "
+        "what one output reads: only the strides before it count.": lambda layers: (
+            1 + columns_added(lambda k, s: (k - 1) * prod(s))(layers)
         ),
+        "That takes the stride of the one layer before. The strides of all layers before it multiply.": lambda layers: (
+            1 + columns_added(lambda k, s: (k - 1) * prod(s[-2:-1]))(layers)
+        ),
+        "The strides are added there. A step of a step: they multiply.": lambda layers: (
+            1 + columns_added(lambda k, s: (k - 1) * (sum(s[:-1]) or 1))(layers)
+        ),
+        "Each layer adds K steps there. K taps have K − 1 gaps: one column is seen already.": columns_added(
+            lambda k, s: k * prod(s[:-1])
+        ),
+        "The 1 at the start is missing: without any layer an output sees one column.": columns_added(
+            lambda k, s: (k - 1) * prod(s[:-1])
+        ),
+        "The kernels are multiplied there. Windows overlap: each layer adds its steps.": lambda layers: prod(
+            kernel for kernel, _ in layers
+        ),
+        "That goes through the layers from the last to the first. "
+        "A stride widens the steps of the layers after it.": lambda layers: true_receptive_field(layers[::-1]),
+        "That is the product of the strides: how far two neighbouring outputs are apart.": lambda layers: prod(
+            stride for _, stride in layers
+        ),
+        "That is the last layer alone. Its inputs have seen more than one column.": lambda layers: layers[-1][0],
     },
     hints=[
-        "The new order takes the first channel of each group, then the second of each group, and so on.",
-        "Give the channels two axes, (groups, C // groups). Which two axes have to change places?",
-        "x.reshape(groups, C // groups, H, W).swapaxes(0, 1).reshape(C, H, W)",
+        "Without layers an output sees 1 column. A layer adds K − 1 steps. How wide is a step?",
+        "Keep two numbers while you go through the layers: the columns seen, and the width of a step. Both start at 1.",
+        "seen += (kernel - 1) * step, then step *= stride, for each layer from the first to the last.",
     ],
-    takeaway="Reshape, swap, reshape back, without a MAC. A new group takes from every old one if C/g is g or more.",
+    takeaway="A layer adds K − 1 steps, as wide as the strides before it, multiplied: strides let few layers see far.",
 )

@@ -74,7 +74,7 @@ write_ups_04 = Choices(
     ],
     hints=[
         "Put numbers in. Each sentence can be tried on a layer of this lesson, and on one more.",
-        "1: another C. 2: the two numbers of the cell above. 3: the ceiling. 4: a stride of 2.",
+        "1: another C. 2: its own layer, counted and by the fraction. 3: the ceiling. 4: a stride of 2.",
         "One sentence is wrong for its own example, one leaves out a limit, two hold under a condition.",
     ],
 )

@@ -19,8 +19,9 @@ const css = ({ ink, paper, input, highlight }) => `
 .convlab-explorer { background: ${paper}; color: ${ink}; color-scheme: light; border: 1px solid ${ink};
   border-radius: 4px; padding: 12px; max-width: 800px; box-sizing: border-box; font: 15px/1.45 system-ui, sans-serif }
 .convlab-explorer .sliders { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 6px 20px }
-.convlab-explorer label { display: grid; grid-template-columns: 1fr auto }
-.convlab-explorer input { grid-column: 1 / 3; width: 100%; min-height: 24px; margin: 0; accent-color: ${input} }
+.convlab-explorer label { display: flex; flex-wrap: wrap; min-width: 0 }
+.convlab-explorer b { margin-left: auto }
+.convlab-explorer input { width: 100%; min-height: 24px; margin: auto 0 0; accent-color: ${input} }
 .convlab-explorer p { margin: 10px 0; color: ${ink} }
 .convlab-explorer [role=status] { min-height: 2.9em }
 .convlab-explorer svg { display: block; max-width: 100% }
@@ -43,7 +44,7 @@ const explorer = ({ title, count, say, draw, move, hint, columns }) => ({
       model.set("state", { ...state(), ...part });
       model.save_changes();
     };
-    const grid = columns ? { style: `grid-template-columns: repeat(${columns}, 1fr)` } : {};
+    const grid = columns ? { style: `grid-template-columns: repeat(${columns}, minmax(0, 1fr))` } : {};
     const form = add(panel, "div", { class: "sliders", ...grid });
     const sliders = model.get("sliders").map(([key, name, min, max]) => {
       const label = add(form, "label", {}, name), value = add(label, "b", { "aria-hidden": true });

@@ -43,7 +43,7 @@ function draw({ add, state, now, colors, width }) {
       const [i, j] = [r - padding, c - padding], isInside = Math.min(i, j) >= 0 && Math.max(i, j) < size;
       if ((rows.includes(i) && columns.includes(j)) !== isTap) continue;
       const fill = isTap ? colors.kernel : isInside ? colors.inputTint : colors.padding;
-      cell(left + c * unit, top + r * unit, fill, isTap, isInside ? "" : "0");
+      cell(left + c * unit, top + r * unit, fill, isTap, isInside || unit < 12 ? "" : "0"); // 12: room for a digit
     }
   }
   for (const n of range(padded)) {
