@@ -2,6 +2,7 @@
 
 from functools import partial
 from math import floor, prod
+from operator import attrgetter
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from convlab.audit import published_counts
 from convlab.audit.published_counts import (
     AT_160,
+    COLUMNS,
     CUT,
     NETWORKS,
     NO_BATCHNORM,
@@ -26,6 +28,7 @@ from convlab.audit.published_counts import (
     compare_with_paper,
     network_table,
 )
+from convlab.exercises import lesson_07
 from convlab.networks import papers
 from convlab.networks.papers import Block
 
@@ -46,6 +49,7 @@ ALL = NETWORKS | {
     "ResNet-152, stride in 1×1": (partial(papers.resnet, (3, 8, 36, 3), stride_in_1x1=True), 224),
     "MobileNetV1, shallow": (shallow_mobilenet, 224),
     "MobileNetV1 ×0.75 at 160²": (partial(papers.mobilenet_v1, 0.75), 160),
+    "MobileNetV1 ×0.25 at 192²": (partial(papers.mobilenet_v1, 0.25), 192),
     **{f"ShuffleNetV1, g = {groups}": (partial(papers.shufflenet_v1, groups), 224) for groups in (1, 2, 4, 8)},
 }
 STATISTICS = "with BatchNorm's running mean and variance"
@@ -77,6 +81,8 @@ MORE = [
     PublishedCount("MobileNetV1, shallow", "MACs", "307", "million", "Howard et al. 2017, table 5"),
     PublishedCount("MobileNetV1, shallow", "parameters", "2.9", "million", "Howard et al. 2017, table 5"),
     PublishedCount("MobileNetV1 at 160²", "MACs", "291", "million", "TensorFlow models, slim"),
+    PublishedCount("MobileNetV1 ×0.75", "MACs", "317", "million", "TensorFlow models, slim", why=UNKNOWN),
+    PublishedCount("MobileNetV1 ×0.25 at 192²", "MACs", "34", "million", "TensorFlow models, slim", why=UNKNOWN),
     PublishedCount("MobileNetV1", "parameters", "4253864", "", "Keras 2 documentation", why=STATISTICS),
     PublishedCount("MobileNetV2", "MACs", "300", "million", "TensorFlow models, slim", why=CUT),
     PublishedCount("MobileNetV2", "parameters", "3.47", "million", "TensorFlow models, slim", why=NO_BATCHNORM),
@@ -156,6 +162,26 @@ def test_no_cutting_and_no_rounding_gives_the_whole_row_of_the_ResNet_paper():
     rows = [row for row in MORE if row.source == "He et al. 2015, table 1"]
     assert [cut(row, row.ours) for row in rows] == ["3.8", "7.5", "11.2"]
     assert [row.text(row.ours) for row in rows] == ["3.9", "7.6", "11.3"]
+
+
+def without(row: PublishedCount, kind: str) -> int:
+    return row.count(lambda layer: 0 if layer.kind == kind else attrgetter(COLUMNS[row.quantity])(layer))
+
+
+@pytest.mark.parametrize(("network", "quantity", "printed", "given", "more"), lesson_07.PRINTED)
+def test_lesson_07_tells_what_its_four_rules_give(network, quantity, printed, given, more):
+    row = next(row for row in PUBLISHED if (row.network, row.quantity, row.value) == (network, quantity, printed))
+    no_batchnorm = row.text(without(row, "BatchNorm2d")) if quantity == "parameters" else None
+    assert given == (row.text(row.ours), cut(row, row.ours), row.text(without(row, "linear")), no_batchnorm)
+
+
+def test_of_the_rules_for_290_only_that_of_the_area_gives_the_other_numbers_of_its_table():
+    rows = [row for row in PUBLISHED if row.quantity == "MACs" and row.source.endswith(" 7")]
+    wanted, total = ["569", "418", "290", "186"], rows[0].ours
+    assert [row.value for row in rows] == wanted
+    assert [row.text(total * (NETWORKS[row.network][1] / 224) ** 2) for row in rows] == wanted
+    assert [cut(row, row.ours) for row in rows] == ["568", "418", "290", "186"]
+    assert [row.text(without(row, "linear")) for row in rows] == ["568", "417", "290", "185"]
 
 
 @pytest.mark.parametrize(("size", "millions"), [(224, 300), (192, 221), (160, 154), (128, 99), (96, 56)])

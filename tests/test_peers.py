@@ -1,7 +1,4 @@
-"""What lesson 06 asks for is what thop and torch print; what its cells print, their stored outputs compare."""
-
-from contextlib import suppress
-from math import prod
+"""What lessons 06 and 08 ask for is what thop and torch print; what its cells print, their stored outputs compare."""
 
 import pytest
 import torch
@@ -36,19 +33,14 @@ def test_torch_counts_a_transposed_convolution_at_its_input_and_thop_at_its_outp
     assert by_thop(layer, x) == layer.weight.numel() * layer(x)[:, 0].numel()
 
 
-def test_what_thop_prints_after_a_call_that_failed_leads_back_to_the_macs():
-    models = [
-        (nn.Sequential(nn.Conv2d(3, 6, 3, 3), nn.BatchNorm2d(6)), (1, 3, 6, 6)),
-        (
-            nn.Sequential(nn.Conv2d(3, 8, 5), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)),
-            (1, 3, 12, 12),
-        ),
-        (nn.Sequential(nn.Conv2d(4, 10, (3, 2), 2, 1, groups=2), nn.BatchNorm2d(10)), (3, 4, 9, 6)),
-    ]
-    for (model, shape), case in zip(models, check.macs_behind.cases, strict=True):
-        table = cost_table(model, shape)
-        with suppress(RuntimeError):
-            by_thop(model, torch.zeros(1, 1, 1, 1))
-        numbers = sum(prod(row.output_shape) for row in table.rows if row.kind == "BatchNorm2d")
-        assert case == (by_thop(model, torch.zeros(shape)), numbers)
-        assert check.macs_behind.target(*case) == table.total.macs
+def test_torchs_counter_leaves_out_the_products_of_attention_in_training_mode_without_dropout():
+    for (layers, heads, feedforward, outputs), case in zip(
+        [(2, 4, 256, 1000), (1, 2, 48, None), (3, 4, 32, None)], check.macs_of_transformer.cases, strict=True
+    ):
+        printed, count, texts, tokens, width = case
+        options = {"dropout": 0.0, "batch_first": True}
+        parts = [nn.TransformerEncoderLayer(width, heads, feedforward, **options) for _ in range(layers)]
+        model = nn.Sequential(*parts, nn.Linear(width, outputs) if outputs else nn.Identity())
+        x = torch.zeros(texts, tokens, width)
+        assert (printed, count) == (by_torch(model, x), layers)
+        assert check.macs_of_transformer.target(*case) == cost_table(model, x.shape).total.macs

@@ -2,15 +2,18 @@
 
 import re
 import sys
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import CodeType
 
+import nbformat
 import pytest
 import torch
 from strategies import raises
 
-from convlab import ConvSpec, mac_count
+from convlab import ConvSpec, check, mac_count
 from convlab.audit import write_ups
 from convlab.audit.claim import COLUMNS, DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says, evaluate
 from convlab.audit.write_ups import CLAIMS, GROUPED, STANDARD, claim, claims, macs_by_loops, pass_macs
@@ -50,11 +53,12 @@ ROWS = {  # id: verdict, what is printed, what holds; a string is a text, and a 
               {"parameters, depthwise and pointwise": [363, 18], "parameters": 381,
                "MACs, depthwise and pointwise": [1098075, 54450], "MACs": 1152525,
                "share of the standard MACs": [Fraction(1, 6) + Fraction(1, 121)]}),
+    "D0-11": ("right", PARAMS[0], {"weights": PARAMS[0]}),
     "D1-1": right({"1 filter": (1, 1, 8, 8), "256 filters": (1, 256, 8, 8)}),
     "D1-2": ("right", 1228800, {"MACs": 1228800}),
     "D1-3": ("right", {BARE: 19200}, {BARE: 19200, BIASED: 19456}),
     "D1-4": right({"multiplications": 4800, "parameters": 75}),
-    "D1-5": ("unstated", code("Fraction(1, 3)"), {"C = 3": [Fraction(1, 3)], "C = 4": [Fraction(1, 4)]}),
+    "D1-5": ("right", {"C = 3": code("Fraction(1, 3)")}, {"C = 3": [Fraction(1, 3)], "C = 4": [Fraction(1, 4)]}),
     "D1-6": right({"multiplications": 49152, "parameters": 768}),
     "D1-7": ("right", {"sum": 53952, "share": "4.39 %"},
              {"sum": 53952, "share": [Fraction(1, 256) + Fraction(1, 25)],
@@ -62,33 +66,44 @@ ROWS = {  # id: verdict, what is printed, what holds; a string is a text, and a 
     "D1-8": ("right", "weigh each channel once, then mix M times",
              {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": 1,
               "rank of one channel's M kernels": 1}),
+    "D1-9": ("right", "the first step of the standard convolution: weigh each channel, do not add",
+             {"share of one filter's outputs that it gives, if its channels are added": 1}),
     "D2-1": ("unstated", "C·M·K²·D²",
              {"stride 1, same padding (H = W = D)": MACS, "stride 2, or no padding (H = W < D)": MACS}),
     "D2-2": right({"depthwise": code("C * K * K * H * W"), "pointwise": code("C * M * H * W"),
                    "total": code("C * K * K * H * W + C * M * H * W")}),
     "D2-3": ("wrong", dict.fromkeys(("in general", "3→16, 3×3"), code("Fraction(M, K**2 + M)")),
              {"in general": code("Fraction(K**2 * M, K**2 + M)"), "3→16, 3×3": [Fraction("5.76")]}),
-    "D2-4": ("unstated", "very clear",
+    "D2-4": ("right", "very clear",
              {"3×3, M = 16": Fraction("5.76"), "3×3, M = 256": Fraction(9 * 256, 265),
-              "3×3, M = 10⁶": Fraction(9 * 10**6, 10**6 + 9), "1×1, M = 10⁶": Fraction(10**6, 10**6 + 1)}),
+              "3×3, M = 1,000,000": Fraction(9 * 10**6, 10**6 + 9),
+              "2×2, M = 1,000,000": Fraction(4 * 10**6, 10**6 + 4)}),
     "D2-5": ("right", {"standard": (1, 16, 32, 32), "separable": (1, 16, 32, 32)},
              {"standard": (1, 16, 32, 32), "separable": (1, 16, 32, 32),
               "parameters, standard": 448, "parameters, separable": 30 + 64,
               "MACs, standard": 442368, "MACs, separable": 76800}),
-    "D2-6": ("unstated", 1, {"depth multiplier 1": 1, "depth multiplier 2": 2}),
+    "D2-6": ("right", {"depth multiplier 1": 1}, {"depth multiplier 1": 1, "depth multiplier 2": 2}),
+    "D2-7": ("measure", "raises the efficiency of networks further",
+             {"MACs of its 3×3 layers of 728 channels, as a part of standard ones":
+                  [Fraction(1, 728) + Fraction(1, 9)]}),
     "D3-1": ("typo", {BARE: PARAMS[0], BIASED: "(K²·C× +1)·M"}, {BARE: PARAMS[0], BIASED: PARAMS[1]}),
     "D3-2": right({BARE: FLOPS[0], BIASED: FLOPS[1]}),
-    "D3-3": ("wrong", code("(g * C, M, K, K)"), {"PyTorch": code("(M, C // g, K, K)")}),
+    "D3-3": ("wrong", code("(g * C, M, K, K)"),
+             {"inputs first": code("(C // g, M, K, K)"), "outputs first (PyTorch)": code("(M, C // g, K, K)")}),
     "D3-4": right(dict(zip(ALL_FOUR, PARAMS + FLOPS))),
-    "D3-5": ("unstated", (1, 6, 2, 2), {"stride 3": (1, 6, 2, 2), "stride 1": (1, 6, 4, 4)}),
+    "D3-5": ("right", {"stride 3": (1, 6, 2, 2)}, {"stride 3": (1, 6, 2, 2), "stride 1": (1, 6, 4, 4)}),
     "D3-6": ("right", {"FLOPs with bias": 1296}, {"FLOPs with bias": 1296, "FLOPs without bias": 1272, "MACs": 648}),
-    "D3-7": ("wrong", {"print": code("1296"), "value": 432}, {"print": [432], "value": 432}),
+    "D3-7": ("typo", {"print": code("1296"), "value": 432}, {"print": [432], "value": 432}),
     "D3-8": ("wrong", {"g = 1": 1296, "g = 3": 432},
              {"g = 1": 648, "g = 3": 216, "g = 1, inputs=(x)": 1296, "g = 3, inputs=(x)": 432}),
     "D3-9": ("measure", "faster in theory only: too few FLOPs for each byte",
              {"FLOPs for each byte, standard": 166.0, "FLOPs for each byte, depthwise": 2.2}),
     "D3-10": right(dict(zip(ALL_FOUR, LINEAR))),
-    "D4-1": ("unstated", [64, 16, 32],
+    "D3-11": ("unstated", ONE_OF_G,
+              {BARE: ONE_OF_G, BIASED: code("Fraction(K**2 * C // g + 1, K**2 * C + 1)")}),
+    "D3-12": ("right", {"inputs first": code("(C, M, K, K)")},
+              {"inputs first": code("(C, M, K, K)"), "outputs first (PyTorch)": code("(M, C, K, K)")}),
+    "D4-1": ("right", {"1×1, without bias": [64, 16, 32]},
              {"1×1, without bias": [64, 16, 32], "1×1, with bias": [72, 20, 40],
               "3×3, without bias": [576, 144, 288]}),
     "D4-2": ("wrong", {"2 groups": (1, 16, 1, 1), "without groups": (1, 16, 1, 1)},
@@ -100,6 +115,21 @@ ROWS = {  # id: verdict, what is printed, what holds; a string is a text, and a 
     "D4-6": ("measure", "more efficient", {"MACs, as a part of those without groups": ONE_OF_G}),
     "D4-7": ("unstated", "saved",
              {"weights, as a part of those without groups": ONE_OF_G, "input and output": code("1")}),
+    "D4-8": ("unstated", "more, as each group can be computed on its own",
+             {"parts that share no input, as a multiple": code("g"), "output numbers, as a multiple": code("1")}),
+    "D4-9": ("measure", "faster", {"MACs, as a part of those without groups": ONE_OF_G}),
+    "D4-10": ("right", code("(C // g, M // g)"), {"PyTorch": code("(C // g, M // g)")}),
+    "S1-1": ("right", {"parameters": "138.36 million"}, {"parameters": 138357544}),
+    "S1-2": ("wrong", {"MACs": "15.61 billion"},
+             {"MACs": 15470264320, "MACs + bias additions": 15470264320 + 13547520 + 9192,
+              "convolutions so, linear layers as FLOPs without bias": 15607436312}),
+    "S2-1": ("wrong", dict.fromkeys(("AlexNet, bytes", "the book's AlexNet, bytes"), "nearly 1 GB"),
+             {"AlexNet, bytes": 4 * 4096 * (9216 + 4096), "the book's AlexNet, bytes": 4 * 4096 * (6400 + 4096),
+              "four copies of AlexNet's, bytes": 16 * 4096 * (9216 + 4096)}),
+    "S2-2": ("unstated", "164 MB", {"MB = 2²⁰ bytes": 164, "MB = 10⁶ bytes": Fraction("171.966464")}),
+    "S2-3": ("unstated", "81 MFLOPs",
+             {"FLOPs without bias, M = 2²⁰": Fraction(2 * 42991616 - 8192, 2**20), "MACs, M = 2²⁰": 41,
+              "FLOPs without bias, M = 10⁶": Fraction("85.97504"), "MACs, M = 10⁶": Fraction("42.991616")}),
 }
 # fmt: on
 every_row = pytest.mark.parametrize("row", CLAIMS, ids=lambda row: row.id)
@@ -120,7 +150,7 @@ def by_hand(formula: CodeType, layers) -> list:
 
 def test_every_row_is_in_the_ledger_and_in_this_list():
     assert [row.id for row in CLAIMS] == list(ROWS)
-    assert len(ROWS) == 10 + 8 + 6 + 10 + 7
+    assert len(ROWS) == 11 + 9 + 7 + 12 + 10 + 2 + 3
 
 
 @every_row
@@ -253,9 +283,9 @@ def test_claims_are_filtered_by_verdict(verdict):
 
 def test_claims_are_filtered_by_document_and_by_both():
     assert claims().claims == CLAIMS
-    assert [row.id for row in claims(document="D2").claims] == [f"D2-{n}" for n in range(1, 7)]
+    assert [row.id for row in claims(document="D2").claims] == [f"D2-{n}" for n in range(1, 8)]
     assert [row.id for row in claims("wrong", "D4").claims] == ["D4-2", "D4-3"]
-    assert claims("missing", "D1").claims == () and "why</th>" in claims("missing", "D1")._repr_html_()
+    assert claims("missing", "D1").claims == () and "verdict</th>" in claims("missing", "D1")._repr_html_()
 
 
 @pytest.mark.parametrize("verdict", [None, "wrong"])
@@ -272,10 +302,10 @@ def test_claims_compute_each_claim_once(monkeypatch, verdict):
 def test_a_filter_that_there_is_not_is_an_error_that_lists_those_there_are():
     with raises(ValueError, "verdict='false'", "right, wrong, typo, unstated, measure, missing"):
         claims("false")
-    with raises(ValueError, "document='D5'", "D0, D1, D2, D3, D4"):
+    with raises(ValueError, "document='D5'", "D0, D1, D2, D3, D4, S1, S2"):
         claims(document="D5")
-    with raises(ValueError, "id='D0-11'", "D0-1, D0-2"):
-        claim("D0-11")
+    with raises(ValueError, "id='D0-12'", "D0-1, D0-2"):
+        claim("D0-12")
 
 
 def test_text_and_DataFrame_have_every_column_of_every_claim():
@@ -286,10 +316,24 @@ def test_text_and_DataFrame_have_every_column_of_every_claim():
     assert repr(table.claims[0]) == blocks[0]
 
 
-def test_html_leaves_out_the_document_and_a_verdict_that_all_rows_share():
-    headings = [re.findall(r">(\w+)</th>", claims(verdict)._repr_html_()) for verdict in (None, "wrong")]
-    without_document = [name for name in COLUMNS if name != "document"]
-    assert headings == [without_document, [name for name in without_document if name != "verdict"]]
+def test_html_puts_what_is_printed_below_what_it_is_about_and_why_beside_the_verdict():
+    html = claims(document="D0")._repr_html_()
+    assert re.findall(r">([\w ]+)</th>", html) == ["id", "claim", "what holds", "verdict"]
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in html.split("<tr>")[2:]]
+    row = claim("D0-8").texts()
+    assert rows[7] == ["D0-8", f"{row['statement']}:\n{row['printed']}", row["holds"].replace("; ", ";\n"), "right"]
+    assert rows[5][3] == f"typo: {claim('D0-6').why}"
+
+
+def test_a_folded_ledger_has_a_line_for_each_text_that_counts_its_verdicts():
+    lines = re.findall(r"<details><summary>([^<]*)</summary><table", claims().folded().data)
+    assert [line.split(",")[0] for line in lines] == list(DOCUMENTS)
+    for label, line in zip(DOCUMENTS, lines):
+        found = [row.verdict for row in CLAIMS if row.id.startswith(label)]
+        assert DOCUMENTS[label].split(" (")[0] in line
+        assert {(int(n), word) for n, word in re.findall(r"(\d+) (\w+)", line.rpartition(": ")[2])} == {
+            (found.count(verdict), verdict) for verdict in found
+        }
 
 
 def test_html_escapes_the_texts():
@@ -297,6 +341,7 @@ def test_html_escapes_the_texts():
     row = replace(claim("D0-2"), statement=text, printed=Says(text, bool), holds={text: lambda: 1}, why=text)
     html = ClaimTable([row])._repr_html_()
     assert html.count("&lt;b&gt;a &amp; b&lt;/b&gt;&lt;script&gt;") == 4
+    assert "<script>" not in ClaimTable([row]).folded().data
     assert "<b>" not in html and "<script>" not in html
 
 
@@ -306,4 +351,54 @@ def test_the_same_table_gives_the_same_html_with_its_widths_and_without_a_style_
     assert "<style" not in first and "id=" not in first
     assert first.count("text-align:left") == first.count("</td>") + first.count("</th>")
     widths = [float(width) for width in re.findall(r"<th[^>]*;width:([\d.]+)%", first)]
-    assert len(widths) == 6 and sum(widths) == pytest.approx(100, abs=0.1)
+    assert len(widths) == 4 and sum(widths) == pytest.approx(100, abs=0.1)
+
+
+# Lesson 09
+
+
+def words_of_lesson_09() -> str:
+    path = next(Path(__file__).parent.parent.glob("notebooks/09-*.ipynb"))
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+
+
+def test_the_summary_of_the_lesson_counts_the_verdicts_of_the_ledger():
+    found = Counter(row.verdict for row in CLAIMS)
+    shown = re.search(
+        r"Of (\d+) claims, (\d+) are right as printed, (\d+) are wrong, and (\d+) hold only under a condition .*\. "
+        r"(\w+) are misprinted, (\w+) are about time or accuracy, and one is missing\.",
+        words_of_lesson_09(),
+    ).groups()
+    numbers = [
+        int(n) if n.isdigit() else ["Zero", "One", "Two", "Three", "Four", "Five"].index(n.capitalize()) for n in shown
+    ]
+    order = "right", "wrong", "unstated", "typo", "measure"
+    assert numbers == [len(CLAIMS), *[found[verdict] for verdict in order]] and found["missing"] == 1
+
+
+def test_the_habits_of_the_lesson_would_have_caught_every_flaw():
+    habits = words_of_lesson_09().split("## How to see it without a computer")[1].split("## Your turn")[0]
+    flawed = {row.id for row in CLAIMS if row.verdict in ("wrong", "unstated", "typo")}
+    assert {*re.findall(r"[DS]\d-\d+", habits)} == flawed
+
+
+def test_the_text_with_no_wrong_claim_that_the_lesson_names_is_the_only_write_up():
+    with_wrong = {row.id[:2] for row in CLAIMS if row.verdict == "wrong"}
+    assert {*DOCUMENTS} - with_wrong == {"D1"}
+    assert "D1 has no wrong claim." in words_of_lesson_09()
+
+
+@pytest.mark.parametrize(
+    ("question", "ids"),
+    [
+        ("judge_parameters", "D0-6 D3-11"),
+        ("judge_groups", "D4-10 D4-3"),
+        ("judge_steps", "D1-9 D2-7"),
+        ("judge_work", "D3-5 D4-8"),
+        ("judge_readme", "S1-1 S1-2"),
+        ("judge_book", "S2-1 S2-2 S2-3"),
+    ],
+)
+def test_the_verdict_that_a_reader_is_told_is_the_ledgers(question, ids):
+    letters = [right for right, _ in getattr(check, question).questions]
+    assert [[*VERDICTS]["abcdef".index(letter)] for letter in letters] == [claim(id).verdict for id in ids.split()]

@@ -1,4 +1,4 @@
-"""A claim: what a write-up prints, what holds, and the verdict that follows from comparing the two.
+"""A claim: what a text prints, what holds, and the verdict that follows from comparing the two.
 
 What holds is computed each time it is asked for; neither it nor the verdict is stored.
 """
@@ -6,9 +6,12 @@ What holds is computed each time it is asked for; neither it nor the verdict is 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from convlab.shape import output_shape
@@ -17,6 +20,7 @@ from convlab.table import StyledTable
 from convlab.wording import format_number, listed
 
 if TYPE_CHECKING:
+    from IPython.display import HTML
     from pandas import DataFrame
 
 DOCUMENTS = {
@@ -27,17 +31,19 @@ DOCUMENTS = {
     "D3": "How to compute the parameters and the work of a convolutional network "
     "(卷积神经网络参数量和计算量的计算方法), by chen_znn",
     "D4": "Grouped convolution (Group Convolution(分组卷积))",
+    "S1": "README of thop (github.com/Lyken17/pytorch-OpCounter)",
+    "S2": "Dive into Deep Learning, AlexNet (github.com/d2l-ai/d2l-en)",
 }
 VERDICTS = {
     "right": "holds as it is printed",
     "wrong": "fails under the condition it names; if it names none, under every one",
     "typo": "a slip: the meaning is clear and holds, the print does not",
-    "unstated": "holds only under a condition that the write-up leaves out",
-    "measure": "about time: counting cannot settle it",
+    "unstated": "holds only under a condition that the text leaves out",
+    "measure": "about time or accuracy: counting cannot settle it",
     "missing": "promised, and not in the copy we read",
 }
 COLUMNS = "id", "document", "statement", "printed", "holds", "verdict", "why"
-WIDTHS = {"id": 60, "statement": 150, "printed": 155, "holds": 195, "verdict": 75, "why": 145}  # in HTML, in pixels
+WIDTHS = {"id": 60, "claim": 200, "what holds": 260, "verdict": 240}  # in HTML, in pixels
 
 
 def evaluate(formula: str, spec: ConvSpec, shape) -> Any:
@@ -106,12 +112,12 @@ def format_value(value) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Claim:
-    """One statement of a write-up that can be checked.
+    """One statement of a text that can be checked.
 
     Args:
-        id: the write-up's label and a number, such as D0-3.
+        id: the text's label and a number, such as D0-3.
         statement: what it is about, in our words.
-        printed: a value, a formula as text, a `Says`, or None. In a dict, the write-up itself names the condition of
+        printed: a value, a formula as text, a `Says`, or None. In a dict, the text itself names the condition of
             each. Else it names none, and what is printed is compared under every condition of `holds`.
         holds: for each condition or convention a function that computes what holds, often a `Formula`.
         why: where a difference comes from.
@@ -131,7 +137,7 @@ class Claim:
 
     @property
     def document(self) -> str:
-        """The title of the write-up."""
+        """The title of the text."""
         return DOCUMENTS[self.id[:2]]
 
     def recompute(self) -> dict[str, Any]:
@@ -189,7 +195,7 @@ class Claim:
 class ClaimTable:
     """Claims as a table, computed when it is made: text when printed, HTML in Jupyter, a DataFrame on request.
 
-    HTML leaves out the document, which the id names, and a verdict that all rows share.
+    HTML has four columns: what is printed stands below what it is about, and why beside the verdict.
 
     Args:
         claims: each is computed once.
@@ -208,19 +214,47 @@ class ClaimTable:
 
         return DataFrame(self.rows, columns=list(COLUMNS))
 
+    def folded(self) -> HTML:
+        """Return the table for Jupyter, the claims of each text behind a line to click on."""
+        from IPython.display import HTML  # here, as it comes with the lessons and not with the package
+
+        return HTML("".join(_folded(label, [*rows]) for label, rows in groupby(self.rows, _label)))
+
     def __repr__(self) -> str:
         return "\n\n".join("\n".join(f"{name}: {text}" for name, text in row.items()) for row in self.rows)
 
     def _repr_html_(self) -> str:
-        shared = {"verdict"} if len({row["verdict"] for row in self.rows}) == 1 else set()
-        widths = {name: width for name, width in WIDTHS.items() if name not in shared}
-        frame = self.to_pandas()[list(widths)]
-        breaks = {"; ": ";\n", " ([−+]) ": "\u00a0\\1\u00a0"}  # each condition on a line, no break inside a sum
-        frame = frame.replace({name: breaks for name in ("printed", "holds")}, regex=True)
-        total = sum(widths.values())
-        rules = {
-            "": f"table-layout: fixed; width: 100%; max-width: {total}px",
-            "th, td": "text-align: left; vertical-align: top; white-space: pre-line; overflow-wrap: anywhere",
-            **{f".col{n}": f"width: {width / total:.2%}" for n, width in enumerate(widths.values())},
-        }
-        return StyledTable(frame, rules).to_html()
+        return _table(self.rows)
+
+
+def _label(row: dict[str, str]) -> str:
+    """Return the label of the text that a row is about."""
+    return row["id"].partition("-")[0]
+
+
+def _folded(label: str, rows: list[dict[str, str]]) -> str:
+    """Return one text's rows as HTML, behind a line with their number of each verdict."""
+    found = Counter(row["verdict"] for row in rows)
+    counts = listed([f"{found[verdict]} {verdict}" for verdict in VERDICTS if verdict in found])
+    line = escape(f"{label}, {rows[0]['document']}: {counts}")
+    return f"<details><summary>{line}</summary>{_table(rows)}</details>"
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    """Return rows as an HTML table: each condition on a line, no break inside a sum."""
+    from pandas import DataFrame
+
+    lines = []
+    for row in rows:
+        printed, holds = (
+            re.sub(" ([−+]) ", "\u00a0\\1\u00a0", row[name].replace("; ", ";\n")) for name in COLUMNS[3:5]
+        )
+        verdict = f"{row['verdict']}: {row['why']}" if row["why"] else row["verdict"]
+        lines.append((row["id"], f"{row['statement']}:\n{printed}", holds, verdict))
+    total = sum(WIDTHS.values())
+    rules = {
+        "": f"table-layout: fixed; width: 100%; max-width: {total}px",
+        "th, td": "text-align: left; vertical-align: top; white-space: pre-line; overflow-wrap: anywhere",
+        **{f".col{n}": f"width: {width / total:.2%}" for n, width in enumerate(WIDTHS.values())},
+    }
+    return StyledTable(DataFrame(lines, columns=[*WIDTHS]), rules).to_html()

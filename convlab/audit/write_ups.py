@@ -1,8 +1,9 @@
-"""The ledger: what five public write-ups claim, and what holds.
+"""The ledger: what five public write-ups, a README and a textbook claim, and what holds.
 
 Notation: K kernel side, C input channels, M output channels, g groups, H×W output size, D side of a square input.
 A formula is compared with counts on small unequal layers: work as the loops of `convlab.reference` count it (the two
 passes of training by torch's counter), parameters and shapes as torch's tensors have them. Shapes are PyTorch's.
+S1 is read at commit 43c064a (README.md), S2 at commit 23d7a5a (chapter_convolutional-modern/alexnet.md).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from convlab.audit.claim import DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says, evaluate
+from convlab.audit.published_counts import network_table
 from convlab.cost import arithmetic_intensity, flop_count, mac_count, memory_bytes, param_count
 from convlab.counting import separable_layers, separable_share
 from convlab.reference import Counted, conv2d_loops
@@ -59,6 +61,28 @@ def params_by_torch(spec: ConvSpec, shape=None) -> int:
 def weight_shape_by_torch(spec: ConvSpec, shape=None) -> tuple:
     """Return the shape of torch's weight."""
     return tuple(to_module(spec).weight.shape)
+
+
+def inputs_first(spec: ConvSpec, shape=None) -> tuple:
+    """Return the shape of torch's weight with the inputs before the outputs, as D3 orders the axes."""
+    filters, channels, *kernel = weight_shape_by_torch(spec)
+    return channels, filters, *kernel
+
+
+def group_channels_by_torch(spec: ConvSpec, shape=None) -> tuple:
+    """Return the inputs and outputs of one group: the part of torch's weight that belongs to it."""
+    filters, channels, *_ = to_module(spec).weight.chunk(spec.groups)[0].shape
+    return channels, filters
+
+
+def separate_parts(spec: ConvSpec, shape) -> int:
+    """Return how many different sets of input channels the outputs read, found by one channel of ones after another."""
+    options, reads = (spec.stride, spec.padding, spec.dilation, spec.groups), []
+    for channel in range(spec.in_channels):
+        x = np.zeros(shape)
+        x[:, channel] = 1
+        reads.append(conv2d_loops(x, np.ones(spec.weight_shape), None, *options).output.any(axis=(0, 2, 3)))
+    return len({*zip(*reads)})
 
 
 def pass_macs(spec: ConvSpec, shape, backward: bool = False) -> int:
@@ -113,6 +137,13 @@ def merged_kernels() -> tuple[np.ndarray, np.ndarray]:
     return (p * d[:, 0]).reshape(5, 3, 4), conv2d_loops(x, p * d[:, 0]).output == in_two_steps
 
 
+def first_step_of_a_filter() -> np.ndarray:
+    """Return where a filter's output is the sum over channels of a depthwise layer that has its kernels."""
+    x, w = (np.arange(prod(size)).reshape(size) ** 2 % 11 - 4 for size in ((2, 3, 4, 6), (1, 3, 2, 2)))
+    weighed = conv2d_loops(x, w.swapaxes(0, 1), groups=3).output
+    return conv2d_loops(x, w).output == weighed.sum(axis=1, keepdims=True)
+
+
 def in_two_groups(*layer, bias: bool) -> list:
     """Return the parameters of a layer: without groups, in each of two groups, in both."""
     spec = ConvSpec(*layer, bias=bias)
@@ -126,6 +157,34 @@ def by_thop(groups: int, comma: bool) -> int:
 
     x = torch.zeros(1, 3, 6, 6)
     return int(profile(to_module(ConvSpec(3, 6, 3, 3, groups=groups)), inputs=(x,) if comma else x, verbose=False)[0])
+
+
+def rounded(text: str, unit: int, word: str) -> Says:
+    """Return the claim that a count, in a unit, rounds to the printed decimals."""
+    decimals = len(text.partition(".")[2])
+    return Says(f"{text} {word}", lambda count: f"{count / unit:.{decimals}f}" == text)
+
+
+def biased_numbers(kinds: str) -> int:
+    """Return the output numbers of VGG-16's layers of these kinds. All have a bias: one addition each."""
+    return sum(prod(row.output_shape) for row in network_table("VGG-16").rows if row.kind in kinds.split())
+
+
+def mixed_count() -> int:
+    """Return VGG-16's MACs and bias additions for convolutions, and multiplications and additions for linear layers."""
+    products = sum(row.macs for row in network_table("VGG-16").rows if row.kind == "linear")
+    additions = products - biased_numbers("linear")  # n products, n − 1 additions; no bias
+    return network_table("VGG-16").total.macs + biased_numbers("standard") + additions
+
+
+def two_matrices(inputs: int, count: Callable) -> int:
+    """Return a count of two linear layers, inputs → 4096 → 4096."""
+    return sum(count(ConvSpec.linear(n, 4096, bias=False), (1, n, 1, 1)) for n in (inputs, 4096))
+
+
+def matrix_bytes(inputs: int) -> int:
+    """Return the bytes of their float32 weights."""
+    return two_matrices(inputs, lambda *layer: memory_bytes(*layer).weight_bytes)
 
 
 BIAS = {"without bias": False, "with bias": True}
@@ -159,6 +218,8 @@ D3 = ConvSpec(3, 6, 3, 3), (1, 3, 6, 6)
 D3_IN_3 = replace(D3[0], groups=3), D3[1]
 D4 = ConvSpec(8, 6, 1), (1, 8, 1, 1)
 INNER = ConvSpec(128, 128, 3, padding=1), (1, 128, 28, 28)  # a size that networks use
+XCEPTION = ConvSpec(728, 728, 3, padding=1, bias=False), (1, 728, 19, 19)  # the layer that it has most of
+MI = 2**20
 
 # fmt: off
 CLAIMS = (
@@ -167,7 +228,8 @@ CLAIMS = (
           "The stride is never given. With 4 this is AlexNet's first layer."),
     Claim("D0-2", "the 227×227×3 layer: parameters", {"without bias": 2_178}, parameters(D0[0])),
     Claim("D0-3", "the 227×227×3 layer: operations", 13_176_900, operations(*D0),
-          "Parameters without bias, operations with bias: two conventions in one example."),
+          "Its calculation is that of a layer with bias (D0-4), and D0-2's, in the same example, that of one without. "
+          "So the bias is left open."),
     Claim("D0-4", "FLOPs of one output number, beyond 2·K²·C", {"without bias": "−1", "with bias": "0"},
           {name: Formula(text, flops_beyond, STANDARD, bias) for text, (name, bias) in zip(("−1", "0"), BIAS.items())},
           "n products need n − 1 additions; a bias adds one."),
@@ -192,6 +254,8 @@ CLAIMS = (
            "MACs": lambda: sum(each(mac_count, D0)),
            "share of the standard MACs": Formula("1/M + 1/K²", separable_share, (D0,))},
           "The text breaks off. This completes it for the 227×227×3 layer, without bias."),
+    Claim("D0-11", "grouped layer: parameters, the second formula", "K·K·(C/g)·(M/g)·g",
+          {"weights": Formula("K²·C/g·M", params_by_torch, GROUPED)}, "This is D0-6 without its misprint."),
     Claim("D1-1", "12×12×3, 5×5: the output", {"1 filter": (1, 1, 8, 8), "256 filters": (1, 256, 8, 8)},
           {"1 filter": partial(output_shape, replace(D1[0], out_channels=1), D1[1]),
            "256 filters": partial(output_shape, *D1)},
@@ -201,9 +265,9 @@ CLAIMS = (
     Claim("D1-3", "the 12×12×3 layer: parameters", {"without bias": 19_200}, parameters(D1[0])),
     Claim("D1-4", "the 12×12×3 layer: depthwise step", {"multiplications": 4_800, "parameters": 75},
           {"multiplications": lambda: each(mac_count, D1)[0], "parameters": lambda: each(params_by_torch, D1)[0]}),
-    Claim("D1-5", "a depthwise kernel, as a part of the original one", "1/3",
+    Claim("D1-5", "a depthwise kernel, as a part of the original one", {"C = 3": "1/3"},
           {f"C = {C}": Formula("1/C", depthwise_part, (layer,)) for C, layer in zip((3, 4), STANDARD)},
-          "It is 1/C, and its example has C = 3."),
+          "In general 1/C. The sentence computes with 3 channels, so it is held to them."),
     Claim("D1-6", "the 12×12×3 layer: pointwise step", {"multiplications": 49_152, "parameters": 768},
           {"multiplications": lambda: each(mac_count, D1)[1], "parameters": lambda: each(params_by_torch, D1)[1]}),
     Claim("D1-7", "the 12×12×3 layer: both steps, and their share of the standard multiplications",
@@ -216,10 +280,16 @@ CLAIMS = (
           {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": lambda: merged_kernels()[1].mean(),
            "rank of one channel's M kernels": lambda: np.linalg.matrix_rank(merged_kernels()[0].swapaxes(0, 1)).max()},
           "As algebra: each channel's M kernels are multiples of one."),
+    Claim("D1-9", "what the depthwise step is",
+          Says("the first step of the standard convolution: weigh each channel, do not add", lambda part: part == 1),
+          {"share of one filter's outputs that it gives, if its channels are added":
+               lambda: first_step_of_a_filter().mean()},
+          "The step of one filter. The standard layer does it for each of its M filters, as D1 says at its end."),
     Claim("D2-1", "standard layer on a D×D input: cost", "C·M·K²·D²",
           {"stride 1, same padding (H = W = D)": Formula("C·M·K²·H·W", macs_by_loops, SAME),
            "stride 2, or no padding (H = W < D)": Formula("C·M·K²·H·W", macs_by_loops, SMALLER)},
-          "The output's H·W counts. It is D² only for stride 1 with same padding, and that is no default."),
+          "The output's H·W counts. It is D² only for stride 1 with same padding, and that is no default. D2's "
+          "example has both, but the formula is printed for any layer."),
     Claim("D2-2", "separable layer, under D2-1's condition: cost",
           {"depthwise": "C·K²·D²", "pointwise": "C·M·D²", "total": "C·K²·D² + C·M·D²"},
           {"depthwise": Formula("C·K²·H·W", lambda *layer: each(macs_by_loops, layer)[0], SAME),
@@ -229,21 +299,24 @@ CLAIMS = (
           {"in general": Formula("K²·M/(K² + M)", saving, STANDARD),
            "3→16, 3×3": Formula("K²·M/(K² + M)", partial(saving, count=mac_count), (D2,))},
           "A factor K² is lost. Below 1 would mean dearer, for its own layer 3→16."),
-    Claim("D2-4", "the saving for large M", Says("very clear", lambda saved: saved > 1),
-          {"3×3, M = 16": partial(saving_of, 16, 3), "3×3, M = 256": partial(saving_of, 256, 3),
-           "3×3, M = 10⁶": partial(saving_of, 10**6, 3), "1×1, M = 10⁶": partial(saving_of, 10**6, 1)},
-          "It grows with M, but never past K²: 9 for 3×3, 1 (nothing saved) for 1×1."),
+    Claim("D2-4", "the saving for large M", Says("very clear", lambda saved: saved > 2),
+          {f"{K}×{K}, M = {M:,}": partial(saving_of, M, K) for K, M in ((3, 16), (3, 256), (3, 10**6), (2, 10**6))},
+          "It grows with M and stays below K². (Nobody separates a 1×1 layer, where nothing is saved.)"),
     Claim("D2-5", "3→16, 3×3, padding 1, on 32×32: the output",
           dict.fromkeys(("standard", "separable"), (1, 16, 32, 32)),
           {"standard": partial(output_shape, *D2), "separable": lambda: output_shape(*steps(*D2)[1]),
            "parameters, standard": partial(params_by_torch, *D2),
            "parameters, separable": lambda: sum(each(params_by_torch, D2)),
            "MACs, standard": partial(mac_count, *D2), "MACs, separable": lambda: sum(each(mac_count, D2))}),
-    Claim("D2-6", "depthwise: kernels for each input channel", 1,
+    Claim("D2-6", "depthwise: kernels for each input channel", {"depth multiplier 1": 1},
           {f"depth multiplier {m}":
                lambda m=m: Fraction(weight_shape_by_torch(ConvSpec.depthwise(3, 5, multiplier=m))[0], 3)
            for m in (1, 2)},
-          "With out_channels = m·C and groups = C a layer is depthwise too."),
+          "The usual definition, and the layer of its code. With a depth multiplier m there are m."),
+    Claim("D2-7", "Xception", Says("raises the efficiency of networks further"),
+          {"MACs of its 3×3 layers of 728 channels, as a part of standard ones":
+               Formula("1/M + 1/K²", separable_share, (XCEPTION,))},
+          "Efficiency is accuracy or speed for a cost. A count gives the cost alone."),
     Claim("D3-1", "standard layer: parameters", {"without bias": "K²·C·M", "with bias": "(K²·C× +1)·M"},
           {"without bias": Formula("K²·C·M", params_by_torch, STANDARD),
            "with bias": Formula("(K²·C + 1)·M", params_by_torch, STANDARD, True)},
@@ -253,8 +326,9 @@ CLAIMS = (
           {"without bias": Formula("(2·K²·C − 1)·H·W·M", flops_by_loops, STANDARD),
            "with bias": Formula("2·K²·C·H·W·M", flops_by_loops, STANDARD, True)}),
     Claim("D3-3", "grouped layer: shape of the kernel", "(g·C, M, K, K)",
-          {"PyTorch": Formula("(M, C/g, K, K)", weight_shape_by_torch, GROUPED)},
-          "The outputs come first, and C is divided by g, not multiplied."),
+          {"inputs first": Formula("(C/g, M, K, K)", inputs_first, GROUPED),
+           "outputs first (PyTorch)": Formula("(M, C/g, K, K)", weight_shape_by_torch, GROUPED)},
+          "Each filter is C/g channels deep: divided by g, not multiplied. The order of the axes is a convention."),
     Claim("D3-4", "grouped layer: parameters and FLOPs",
           {"parameters without bias": "K²·(C/g)·(M/g)·g", "parameters with bias": "(K²·C/g + 1)·(M/g)·g",
            "FLOPs without bias": "(K²·C/g + (K²·C/g − 1))·H·W·(M/g)·g",
@@ -263,24 +337,24 @@ CLAIMS = (
            "parameters with bias": Formula("(K²·C/g + 1)·M", params_by_torch, GROUPED, True),
            "FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops_by_loops, GROUPED),
            "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops_by_loops, GROUPED, True)}),
-    Claim("D3-5", "3→6, 3×3, on 1×3×6×6: the output", (1, 6, 2, 2),
+    Claim("D3-5", "3→6, 3×3, on 1×3×6×6: the output", {"stride 3": (1, 6, 2, 2)},
           {f"stride {s}": partial(output_shape, replace(D3[0], stride=s), D3[1]) for s in (3, 1)},
-          "The fourth positional argument in the code is the stride. The text never says 3."),
+          "Its words name no stride, its code does: the fourth argument, 3. Code counts as text."),
     Claim("D3-6", "the 1×3×6×6 layer: FLOPs", {"FLOPs with bias": 1_296}, operations(*D3)),
     Claim("D3-7", "the 1×3×6×6 layer, g = 3: FLOPs", {"print": "((27) + (27 − 1) + 1)·2·2·6/3·3", "value": 432},
           {"print": Formula("((9) + (9 − 1) + 1)·2·2·(6/3)·3", flops_by_loops, (D3_IN_3,), True),
            "value": partial(flop_count, *D3_IN_3)},
-          "The printed formula is that of one group, and gives 1,296. The value is right."),
+          "3·3·3 in place of 3·3·1. The value, the general formula and the code have it right.",
+          meant={"print": "((9) + (9 − 1) + 1)·2·2·6/3·3", "value": 432}),
     Claim("D3-8", "the 1×3×6×6 layer: thop confirms the FLOPs", {"g = 1": 1_296, "g = 3": 432},
           {f"g = {g}{'' if comma else ', inputs=(x)'}": partial(by_thop, g, comma)
            for comma in (True, False) for g in (1, 3)},
-          "Two errors cancel. (x) is no tuple: thop unpacks the batch and takes H = 6 for C = 3, so it counts double. "
-          "And it counts MACs, half the FLOPs."),
+          "A missing comma doubles the MACs, and MACs are half the FLOPs: two errors cancel (lesson 08)."),
     Claim("D3-9", "depthwise layer: speed", Says("faster in theory only: too few FLOPs for each byte"),
           {"FLOPs for each byte, standard": lambda: round(arithmetic_intensity(*INNER), 1),
            "FLOPs for each byte, depthwise": lambda: round(arithmetic_intensity(*steps(*INNER)[0]), 1)},
           "128 channels, 3×3, padding 1, on 28×28, float32, each number moved once. This explains the claim; the time "
-          "is measured in lesson 09."),
+          "is measured in lesson 10."),
     Claim("D3-10", "fully connected layer",
           {"parameters without bias": "C·M", "parameters with bias": "(C + 1)·M",
            "FLOPs without bias": "(C + (C − 1))·M", "FLOPs with bias": "(C + (C − 1) + 1)·M"},
@@ -288,18 +362,27 @@ CLAIMS = (
            "parameters with bias": Formula("(C + 1)·M", params_by_torch, LINEAR, True),
            "FLOPs without bias": Formula("(2·C − 1)·M", flops_by_loops, LINEAR),
            "FLOPs with bias": Formula("2·C·M", flops_by_loops, LINEAR, True)}),
-    Claim("D4-1", "8→8 channels: weights without groups, in each of 2 groups, in both", [64, 16, 32],
+    Claim("D3-11", "grouped layer: parameters, as a part of those without groups", "1/g",
+          {"without bias": Formula("1/g", share(params_by_torch), GROUPED),
+           "with bias": Formula("(K²·C/g + 1)/(K²·C + 1)", share(params_by_torch), GROUPED, True)},
+          "The M biases stay: D3's own formula with bias (D3-4) gives more than 1/g."),
+    Claim("D3-12", "standard layer: shape of the kernel", {"inputs first": "(C, M, K, K)"},
+          {"inputs first": Formula("(C, M, K, K)", inputs_first, STANDARD),
+           "outputs first (PyTorch)": Formula("(M, C, K, K)", weight_shape_by_torch, STANDARD)},
+          "The order of the axes is a convention, and the print shows it. PyTorch has the outputs first."),
+    Claim("D4-1", "8→8 channels: weights without groups, in each of 2 groups, in both",
+          {"1×1, without bias": [64, 16, 32]},
           {"1×1, without bias": partial(in_two_groups, 8, 8, 1, bias=False),
            "1×1, with bias": partial(in_two_groups, 8, 8, 1, bias=True),
            "3×3, without bias": partial(in_two_groups, 8, 8, 3, bias=False)},
-          "The kernel's size is not given. PyTorch's default adds 8 biases."),
+          "Its calculation, 8·8 weights, shows 1×1 kernels and no bias."),
     Claim("D4-2", "Conv2d(8, 6, 1): the output", dict.fromkeys(("2 groups", "without groups"), (1, 16, 1, 1)),
           {"2 groups": partial(output_shape, replace(D4[0], groups=2), D4[1]),
            "without groups": partial(output_shape, *D4)},
           "The layer has 6 output channels."),
     Claim("D4-3", "Conv2d(8, 6, 1, groups=2): parameters in each group, in both", [24, 48],
           {name: lambda bias=bias: in_two_groups(8, 6, 1, bias=bias)[1:] for name, bias in BIAS.items()},
-          "Each group makes M/g = 3 outputs, not 6."),
+          "Each group makes M/g = 3 outputs, not 6: D4-10 says so."),
     Claim("D4-4", "Conv2d(8, 6, 1): parameters", {"without bias": 48}, parameters(D4[0]),
           "So by D4-3 grouping would save nothing."),
     Claim("D4-5", "grouped layer: computation", Says("less, forward and backward", lambda part: part < 1),
@@ -308,12 +391,46 @@ CLAIMS = (
           "Counts; the time is D4-6."),
     Claim("D4-6", "grouped layer on multicore CPUs and GPUs: speed", Says("more efficient"),
           {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
-          "The time depends on shape, library and hardware; lesson 09 measures it."),
+          "The time depends on shape, library and hardware; lesson 10 measures it."),
     Claim("D4-7", "grouped layer: memory", Says("saved", lambda part: part < 1),
           {"weights, as a part of those without groups":
                Formula("1/g", share(lambda *layer: memory_bytes(*layer).weight_bytes), GROUPED),
            "input and output": Formula("1", share(lambda *layer: sum(memory_bytes(*layer)[::2])), GROUPED)},
           "The weights shrink, the activations do not."),
+    Claim("D4-8", "grouped layer: parallelism", Says("more, as each group can be computed on its own", lambda n: n > 1),
+          {"parts that share no input, as a multiple": Formula("g", share(separate_parts), GROUPED),
+           "output numbers, as a multiple": Formula("1", share(lambda *layer: prod(output_shape(*layer))), GROUPED)},
+          "g parts in place of one, as on AlexNet's two GPUs. But all output numbers can be computed at once anyway, "
+          "and there are not more of them."),
+    Claim("D4-9", "grouped layer: training and inference", Says("faster"),
+          {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
+          "The time depends on shape, library and hardware; lesson 10 measures it."),
+    Claim("D4-10", "inputs and outputs of one group", "(C/g, M/g)",
+          {"PyTorch": Formula("(C/g, M/g)", group_channels_by_torch, GROUPED)},
+          "D4-3 contradicts it: there a group has all M outputs."),
+    Claim("S1-1", "VGG-16: Params(M)", {"parameters": rounded("138.36", 10**6, "million")},
+          {"parameters": lambda: network_table("VGG-16").total.params}),
+    Claim("S1-2", "VGG-16 on 224×224: MACs(G)", {"MACs": rounded("15.61", 10**9, "billion")},
+          {"MACs": lambda: network_table("VGG-16").total.macs,
+           "MACs + bias additions": lambda: network_table("VGG-16").total.macs + biased_numbers("standard linear"),
+           "convolutions so, linear layers as FLOPs without bias": mixed_count},
+          "Two conventions in one sum. The thop of 2019 counted so; thop 0.1.1 gives 15.47."),
+    Claim("S2-1", "the two layers with 4096 outputs: parameters",
+          dict.fromkeys(("AlexNet, bytes", "the book's AlexNet, bytes"),
+                        Says("nearly 1 GB", lambda count: 0.8 * 10**9 < count < 2**30)),
+          {"AlexNet, bytes": partial(matrix_bytes, 9216), "the book's AlexNet, bytes": partial(matrix_bytes, 6400),
+           "four copies of AlexNet's, bytes": lambda: 4 * matrix_bytes(9216)},
+          "S2-2 contradicts it. Four copies (weights, gradients, two averages of Adam) would be near, "
+          "but these are no parameters."),
+    Claim("S2-2", "matrices of 6400×4096 and 4096×4096: memory", Says("164 MB", lambda count: round(count) == 164),
+          {"MB = 2²⁰ bytes": lambda: Fraction(matrix_bytes(6400), MI),
+           "MB = 10⁶ bytes": lambda: Fraction(matrix_bytes(6400), 10**6)},
+          "In units of 2²⁰ bytes, often written MiB, with 4 bytes a weight."),
+    Claim("S2-3", "the same matrices: work", Says("81 MFLOPs", lambda count: int(count) == 81),
+          {f"{name}, M = {unit}": lambda count=count, value=value: Fraction(two_matrices(6400, count), value)
+           for unit, value in (("2²⁰", MI), ("10⁶", 10**6))
+           for name, count in (("FLOPs without bias", flop_count), ("MACs", mac_count))},
+          "Only if M is 2²⁰, and 81.99 is cut, not rounded."),
 )
 # fmt: on
 
@@ -336,13 +453,13 @@ def claim(id: str) -> Claim:
 
 
 def claims(verdict: str | None = None, document: str | None = None) -> ClaimTable:
-    """Return the ledger, or its claims of one verdict, of one document (D0 to D4), or of both.
+    """Return the ledger, or its claims of one verdict, of one text (D0 to D4, S1, S2), or of both.
 
     Raises:
         ValueError: there is no such verdict or document.
 
     >>> [row.id for row in claims("typo").claims]
-    ['D0-6', 'D3-1']
+    ['D0-6', 'D3-1', 'D3-7']
     """
     check_choice("verdict", verdict, VERDICTS)
     check_choice("document", document, DOCUMENTS)

@@ -5,8 +5,92 @@ from __future__ import annotations
 from math import prod
 
 from convlab import cost, shape
+from convlab.exercises.choices import Choices
 from convlab.exercises.exercise import Exercise
+from convlab.exercises.predict import predict
+from convlab.exercises.reply import Reply
 from convlab.spec import ConvSpec
+
+recall_06 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "Those are the products alone. FLOPs count the additions too.",
+                "b": "n products, and n − 1 additions to sum them.",
+                "c": "The first product has nothing to be added to, and there is no bias.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "There are 6 biases, but each is added at all positions of its channel.",
+                "b": "That is one channel, 2·2 numbers.",
+                "c": "One for each output number, 6·2·2.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "So it no longer fits when other weights make other numbers.",
+                "b": "It never sees the weights, only the numbers that they make.",
+                "c": "It never sees the answers. Only the loss at the end does.",
+            },
+        ),
+    ]
+)
+
+RESNET_50_MACS = 4_089_184_256  # on 1×3×224×224
+
+
+def images_per_second(guess) -> Reply:
+    """Compare a guess with the most images a second that 10 · 10¹² operations a second allow for ResNet-50."""
+    most = 10e12 / (2 * RESNET_50_MACS)
+    why = "4.09 billion are MACs, and the maker counts each of them twice."
+    ideas = dict.fromkeys((2444, 2445, 2446, 10_000 / 4.09, 2 * most), why)
+    return predict(guess, most, "images a second", ideas=ideas)
+
+
+RESNET_50 = {  # a convention, and its value for ResNet-50 on 1×3×224×224, in billions
+    "a": ("MACs", "4.09"),
+    "b": ("MACs and something for BatchNorm", "4.10 to 4.13"),
+    "c": ("2 × MACs", "8.178"),
+    "d": ("2 × (MACs and something for BatchNorm)", "8.20 to 8.27"),
+    "e": ("Exact FLOPs", "8.167"),
+}
+
+
+def printed_for_resnet_50(right):
+    """Return one question: which convention gives a number that is printed for ResNet-50?"""
+    told = {
+        letter: f"{name}: {'that is' if letter == right else 'that would be'} {billions} billion for this network."
+        for letter, (name, billions) in RESNET_50.items()
+    }
+    told["f"] = "A rate has a time in it. Here a network was counted, and no clock ran."
+    told["g"] = f"One of them fits. Divide the printed number by the MACs, {RESNET_50_MACS:,}: is it near 1 or near 2?"
+    if right == "g":
+        told["g"] = "None of them gives it. It may be another network of that name, or another convention."
+    return right, told
+
+
+words = Choices(
+    [
+        *map(printed_for_resnet_50, "cadebg"),
+        (
+            "f",
+            dict.fromkeys("abcde", "A chip is no network: it has no layers to count. What can its maker measure?")
+            | {
+                "f": "10 · 10¹² operations a second: it says how fast, not how much.",
+                "g": "One of them fits. What does a maker say of a chip, how much or how fast?",
+            },
+        ),
+    ],
+    hints=[
+        f"Forget the word. Divide the printed number by the MACs of ResNet-50, {RESNET_50_MACS:,}. Is it near 1 or 2?",
+        "A little above 1 or 2 is something for BatchNorm. A little below 2 is a −1 for each number without a bias.",
+        "Exact FLOPs are 8,167,254,528. thop printed 4,133,742,592, and fvcore is in the table of the six tools.",
+    ],
+)
 
 
 def true_tool_numbers(spec, input_shape):
@@ -112,28 +196,4 @@ transposed_macs = Exercise(
         "prod(input_shape) * prod(weight_shape[1:])",
     ],
     takeaway="Input numbers × (M/g)·K·K: the stride moves the products, and adds none.",
-)
-
-macs_behind = Exercise(
-    target=lambda printed, norm_numbers: printed // 2 - 4 * norm_numbers,
-    cases=[(1_488, 24), (87_040, 768), (19_200, 600)],
-    mistakes={
-        "That is the printed number, doubled and with BatchNorm in it.": lambda p, norm: p,
-        "That halves it. BatchNorm's operations are still in it.": lambda p, norm: p // 2,
-        "That takes away 2 for each BatchNorm number in the end. thop counts 4, doubled too. "
-        "Halve first.": lambda p, norm: (p - 4 * norm) // 2,
-        "That takes BatchNorm's operations away, and keeps the double.": lambda p, norm: p - 8 * norm,
-        "That takes BatchNorm's operations away once, and keeps the double.": lambda p, norm: p - 4 * norm,
-        "That takes away 8 operations for each BatchNorm number. "
-        "In half the printed number there are 4.": lambda p, norm: p // 2 - 8 * norm,
-        "That halves once more. Half the printed number, without BatchNorm, is in MACs already.": lambda p, norm: (
-            (p // 2 - 4 * norm) // 2
-        ),
-    },
-    hints=[
-        "Two things are wrong with the number. Undo the last one first: every hook ran twice.",
-        "Half of it is MACs and 4 operations for each number that a BatchNorm puts out.",
-        "printed // 2 - 4 * norm_numbers",
-    ],
-    takeaway="A wrong number can be repaired if you know what its tool did.",
 )

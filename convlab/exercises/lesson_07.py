@@ -2,13 +2,99 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import prod
 
 from convlab.counting import chain_cost_table, separable_layers
+from convlab.exercises.choices import Choices
 from convlab.exercises.common import widest
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
+
+recall_07 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "That would be a linear layer: it has one position. Here the kernel stops at many.",
+                "b": "Once at each position of the output, 10·10 of them.",
+                "c": "A weight belongs to one of the 16 filters, and works for its channel of the output alone.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "Both count the products with padding zeros.",
+                "b": "A bias is one addition for each output number. That does not double the count.",
+                "c": "thop counts 1 for a multiplication with its addition, PyTorch's counter 2.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "At one position it has 256 weights for each input channel, the depthwise step 3·3.",
+                "b": "The depthwise step has 3·3 weights for each input channel. How many has the pointwise step?",
+                "c": "For each input channel, one step has 3·3 weights and the other 256.",
+            },
+        ),
+    ]
+)
+
+PRINTED = [  # network, quantity, the printed number, what the rules a, b, c and d give, more about the right answer
+    ("AlexNet", "parameters", "60", ("61", "60", "2", "61"), ""),
+    ("VGG-16", "MACs", "15.3", ("15.5", "15.4", "15.3", None), "Those are the convolutions alone."),
+    (
+        "MobileNetV1, 3×3 layers",
+        "MACs",
+        "4866",
+        ("4867", "4867", "4866", None),
+        "The next number is of the same table.",
+    ),
+    (
+        "MobileNetV1",
+        "MACs",
+        "569",
+        ("569", "568", "568", None),
+        "Here the linear layer counts: two rules in one table.",
+    ),
+    ("ResNet-50", "parameters", "25.5", ("25.6", "25.5", "23.5", "25.5"), "One number cannot tell which was meant."),
+    (
+        *("MobileNetV1 at 160²", "MACs", "290", ("291", "290", "290", None)),
+        "For 224², 192² and 128² its table has 569, 418, 186, and neither gives all three. The total at 224² times "
+        "the area's ratio does, as if the linear layer shrank with the image. A later list of the authors has 291.",
+    ),
+    (
+        *("MobileNetV2", "parameters", "3.4", ("3.5", "3.5", "2.2", "3.5")),
+        "Two of them at once give it: without BatchNorm's parameters it is 3.47, cut off.",
+    ),
+    ("MobileNetV1", "MACs", "575", ("569", "568", "568", None), "We know none. If no rule fits, say so."),
+]
+
+
+def named_rule(printed, given, more):
+    """Return the right letter for a printed number, and what to tell about each, from what four rules give."""
+    fits = [letter for letter, number in zip("abcd", given) if number == printed]
+    right = fits[0] if len(fits) == 1 else "e" if fits else "f"
+    told = {}
+    for letter, number in zip("abcd", given):
+        told[letter] = f"That gives {number}, and {printed} is printed."
+        if number is None:
+            told[letter] = "BatchNorm does no MACs in our count, so that rule is for parameters."
+        elif letter in fits:
+            told[letter] = f"That gives {number}, as printed." + " Does another rule too?" * (right == "e")
+    told["e"] = f"Two give {printed}." if right == "e" else "At most one of the four does."
+    told["f"] = f"None of the four gives {printed}." if right == "f" else f"One of them does give {printed}."
+    told[right] = f"{told[right]} {more}".strip()
+    return right, told
+
+
+counting_rules = Choices(
+    [named_rule(printed, given, more) for _, _, printed, given, more in PRINTED],
+    hints=[
+        "Start with our count: rounded, then cut off, in the printed unit. Only then take something away.",
+        "Number 1: 60,965,224 parameters are 61 million if rounded, 60 if cut off.",
+        "Two numbers fit two rules, and two fit none of the four.",
+    ],
+)
 
 
 def separable_macs(filters, kernel_size, width=1.0, resolution=1.0):
@@ -119,42 +205,4 @@ widest_middle = Exercise(
     ],
     takeaway="Groups make the 3×3 layer cheap, so it can be wider: 64, 96 and 128 channels with 1, 4 and 32 groups, "
     "as in table 2 of Xie et al. 2017.",
-)
-
-
-def vgg_without_fc(*linear_layers):
-    """Return the parameters of VGG-16's convolutions, and of linear layers given as (inputs, outputs)."""
-    sizes = [3, 64, 64, 128, 128, *[256] * 3, *[512] * 6]
-    specs = [ConvSpec(*pair, 3, padding=1) for pair in pairwise(sizes)]
-    convolutions = chain_cost_table(specs, (1, 3, 1, 1)).total.params
-    return convolutions + sum((inputs + 1) * outputs for inputs, outputs in linear_layers)
-
-
-slim_vgg = Exercise(
-    target=lambda: vgg_without_fc((512, 1000)),
-    mistakes={
-        "Those are the convolutions alone. The new linear layer has parameters too.": vgg_without_fc,
-        "The biases of the new linear layer are missing: one for each class.": lambda: (
-            vgg_without_fc((512, 1000)) - 1000
-        ),
-        "That is the new linear layer alone.": lambda: 513 * 1000,
-        "That is without the average: the new layer would see 512·7·7 numbers. The average leaves 512.": lambda: (
-            vgg_without_fc((512 * 7 * 7, 1000))
-        ),
-        "That keeps fc8 as it is, with 4,096 inputs. The new layer has 512.": lambda: vgg_without_fc((4096, 1000)),
-        "That takes fc6 away and leaves the others. All three go.": lambda: vgg_without_fc((4096, 4096), (4096, 1000)),
-        "That averages, but keeps three linear layers. One takes their place.": lambda: vgg_without_fc(
-            (512, 4096), (4096, 4096), (4096, 1000)
-        ),
-        "Those are the parameters that go.": lambda: 25_089 * 4096 + 4097 * 4096 + 4097 * 1000,
-        "That is the whole of VGG-16 with the new layer added. The three old ones go.": lambda: vgg_without_fc(
-            (25_088, 4096), (4096, 4096), (4096, 1000), (512, 1000)
-        ),
-    },
-    hints=[
-        "Start from the parameters of the convolutions alone: the table of VGG-16 by kind has them.",
-        "An average over the 7×7 positions leaves 512 numbers and has no parameters. Then 512 inputs, 1,000 outputs.",
-        "14,714,688 + 512·1,000 + 1,000 = 15,227,688.",
-    ],
-    takeaway="A ninth of the parameters, and still more than 99 % of the MACs. ResNet and MobileNet end like this.",
 )

@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: find the error. What is printed, and wrong, is the first mistake of each."""
+"""The exercises of lesson 09: judge a claim, and find the error in a formula and in a confirmation."""
 
 from __future__ import annotations
 
@@ -6,56 +6,215 @@ from dataclasses import replace
 from math import prod
 
 from convlab import cost, shape
+from convlab.audit.claim import VERDICTS
 from convlab.counting import chain_cost_table, separable_layers
-from convlab.exercises.common import by_output, on_changed_layer
+from convlab.exercises.choices import Choices
 from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
-with_plus_one = by_output(lambda n, spec: 2 * n + 1)
+recall_09 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "Equal numbers in different units are a reason to doubt both.",
+                "b": "With bias, FLOPs are twice the MACs, so a count of MACs should be half of it.",
+                "c": "A bias changes no MACs, and no number of FLOPs into one of MACs.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "Each filter reads C/g channels, so weights and products shrink. There still are M biases.",
+                "b": "There is one bias for each of the M outputs, with groups too.",
+                "c": "The output has M channels with groups too.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "That is one byte each, as in int8.",
+                "b": "That is two bytes each, as in float16.",
+                "c": "A float32 number has 32 bits, 4 bytes.",
+            },
+        ),
+    ]
+)
 
-grouped_flops = Exercise(
-    target=cost.flop_count,
-    cases=[
-        (ConvSpec(4, 6, 3), (1, 4, 5, 8)),
-        (ConvSpec(8, 12, (5, 3), stride=2, groups=4, bias=False), (1, 8, 17, 30)),
-        (ConvSpec(9, 6, (3, 2), padding=1, groups=3), (2, 9, 9, 14)),
-        (ConvSpec(6, 4, (3, 2), stride=(2, 3), padding=(2, 1), dilation=(2, 3), groups=2), (3, 6, 14, 25)),
+LETTERS = dict(zip(VERDICTS, "abcdef"))
+GENERAL = {  # what is told about a verdict that is not the right one, if the claim has no sentence of its own for it
+    "right": "It does not hold just as it is printed.",
+    "wrong": "It does hold, as the text names or shows its condition, or under one that it leaves open.",
+    "typo": "A typo is a slip: the print does not hold, and what is plainly meant does. That is not the case here.",
+    "unstated": "It needs no condition beyond those that the text names or shows.",
+    "measure": "No time and no accuracy is needed to decide it. Count.",
+    "missing": "Missing is what is promised and does not come. This can be read, and judged.",
+}
+
+
+def verdict(holds: str, /, **told: str) -> tuple[str, dict[str, str]]:
+    """Return a question whose options, a to f, are the six verdicts: the right letter, and what each is told."""
+    return LETTERS[holds], {letter: told.get(name, GENERAL[name]) for name, letter in LETTERS.items()}
+
+
+judge_parameters = Choices(
+    [
+        verdict(
+            "typo",
+            right="As it is printed it says nothing: N is defined nowhere.",
+            wrong="What is meant is plain: the sentence before counts C₁ filters. With C₁ in the place of N it holds.",
+            typo="N stands for C₁, the number of filters in the sentence before. So it holds, and D0 also writes it "
+            "rightly, further down.",
+            unstated="No condition helps: a letter is wrong, and nothing is left open.",
+        ),
+        verdict(
+            "unstated",
+            right="Put numbers into its formula with bias. The M biases stay, whatever g is.",
+            wrong="Without bias it holds exactly.",
+            unstated="It holds without bias. With bias, (K²·C/g + 1)·M is more than a g-th of (K²·C + 1)·M, by D3's "
+            "own formulas.",
+        ),
+    ]
+)
+
+judge_groups = Choices(
+    [
+        verdict(
+            "right",
+            right="A group has C/g inputs and M/g outputs.",
+            wrong="Cut the layer into g small layers side by side. How many inputs and outputs has each?",
+        ),
+        verdict(
+            "wrong",
+            right="Then grouping would save nothing: without groups there are 8·6 = 48 weights too.",
+            wrong="A group makes 6/2 = 3 outputs: 4·3 weights, 24 in both. Sentence 3, from the same text, says so.",
+            typo="The 6 is calculated with: 4·6 = 24, and 24·2 = 48. So it is meant.",
+            unstated="The code names all sizes and the groups. With bias there would be 30, not 48.",
+        ),
+    ]
+)
+
+judge_steps = Choices(
+    [
+        verdict(
+            "right",
+            right="A filter weighs each channel, then adds. The depthwise step does the first half.",
+            wrong="Take one filter of a standard layer, and leave out its sum over the channels. What is left?",
+            unstated="It is about one filter, and D1 says so: the standard layer does that step N times.",
+        ),
+        verdict(
+            "measure",
+            right="Which count shows it? Efficiency is accuracy or speed for a cost.",
+            wrong="A count cannot refute it either.",
+            unstated="Under which condition could a count settle it? It gives the cost alone.",
+            measure="Efficiency is accuracy or speed for a cost. A count gives the cost alone.",
+        ),
+    ]
+)
+
+judge_work = Choices(
+    [
+        verdict(
+            "right",
+            right="The fourth argument in its code is the stride, 3. A text is held to its code.",
+            wrong="Run its code: the output has that shape.",
+            unstated="The words leave the stride out. The code does not: it is the fourth argument.",
+        ),
+        verdict(
+            "unstated",
+            right="Without groups all output numbers can be computed at once too, and with groups there are not more.",
+            wrong="One kind does grow: there are g parts that share no input, as on AlexNet's two GPUs.",
+            unstated="It holds for parts that share no input, g in the place of one. It does not hold for output "
+            "numbers: all can be computed at once, and there are as many as before.",
+            measure="Whether it is faster has to be measured. How much can be computed at once can be counted.",
+        ),
+    ]
+)
+
+judge_readme = Choices(
+    [
+        verdict(
+            "right",
+            right="VGG-16 has 138,357,544 parameters, and in millions that rounds to it.",
+            wrong="Count: 138,357,544 parameters.",
+        ),
+        verdict(
+            "wrong",
+            right="The MACs round to 15.47 billion.",
+            wrong="The column names its unit, MACs, and no convention gives this sum: it has two of them.",
+            typo="VGG-19 differs in the same way. So it was calculated, and is no slip.",
+            unstated="The unit is named, and the image is in the README's code. What is left open?",
+        ),
+    ]
+)
+
+judge_book = Choices(
+    [
+        verdict(
+            "wrong",
+            right="Count the weights, and take 4 bytes for each.",
+            wrong="218 MB in the original AlexNet, 172 MB in the book's. Sentence 2, on the same page, says 164.",
+            typo="What would be meant? The page goes on with the limited memory of early GPUs.",
+            unstated="It says what is counted: parameters. With 8 bytes a weight it would still be less than half.",
+        ),
+        verdict(
+            "unstated",
+            right="With MB as 10⁶ bytes it is 172.",
+            wrong="In units of 2²⁰ bytes it is 164.0.",
+            unstated="It holds with MB as 2²⁰ bytes, often written MiB. With 10⁶ bytes it is 172.",
+            typo="164 is no slip: it is exact in another unit.",
+        ),
+        verdict(
+            "unstated",
+            right="86 million multiplications and additions, 43 million MACs.",
+            wrong="In units of 2²⁰ the multiplications and additions are 81.99.",
+            unstated="It holds for exact FLOPs without bias, if M is 2²⁰ and the decimals are cut.",
+            typo="It is no slip: 81.99, cut, in another unit.",
+        ),
+    ]
+)
+
+made_up_claims = Choices(
+    [
+        verdict(
+            "unstated",
+            right="Without padding the output is 18×18, and the layer does 1,492,992 MACs.",
+            wrong="With padding 1 it holds.",
+            unstated="It holds with padding 1 and stride 1, and neither is named. Without padding it is 1,492,992.",
+        ),
+        verdict(
+            "right",
+            right="The code names the padding: 3·3·16·32 products at 20·20 positions.",
+            wrong="3·3·16 products for each of 32·20·20 output numbers.",
+            unstated="The code names the padding. The stride is PyTorch's default and need not be named.",
+        ),
+        verdict(
+            "wrong",
+            right="That is a quarter of 4,640. Do the biases shrink too?",
+            wrong="The code shows a layer with bias, PyTorch's default: 1,152 weights and 32 biases, 1,184.",
+            typo="1,160 is a quarter of 4,640: it is calculated, not misprinted.",
+            unstated="Nothing is left open: without `bias=False` the layer has a bias. It has 1,184 parameters.",
+        ),
+        verdict(
+            "typo",
+            right="3·3·16·23 is 3,312.",
+            wrong="The value is right, and so is the formula in letters. Only one factor is misprinted.",
+            typo="32, not 23: the formula and the value are right.",
+            unstated="The sizes are named. Multiply what is printed.",
+        ),
+        verdict(
+            "measure",
+            right="The MACs are a quarter. Is the time?",
+            wrong="It may be so on some machine, and a count cannot tell.",
+            unstated="A condition such as the machine would be needed, and then a clock: no count settles it.",
+            measure="A time does not follow from a count. It depends on the layer, the library and the machine.",
+        ),
     ],
-    mistakes={
-        "That is the printed function. Try it on one output number that you can count by hand.": lambda spec, x: (
-            with_plus_one(spec, x) * spec.groups // spec.out_channels
-        ),
-        "The filters are right now, and the + 1 is still there. n products need n − 1 additions; "
-        "a bias adds one.": with_plus_one,
-        "The + 1 is repaired. Now try g = 1: that gives one filter, whatever M is.": lambda spec, x: (
-            cost.flop_count(spec, x) * spec.groups // spec.out_channels
-        ),
-        "That is 2n for each output number even without bias. There, n products need n − 1 additions.": by_output(
-            lambda n, spec: 2 * n
-        ),
-        "The bias is forgotten: it is one addition for each output number.": on_changed_layer(
-            cost.flop_count, bias=False
-        ),
-        "That is 2n with no bias and 2n + 1 with one: the −1 is missing.": by_output(lambda n, spec: 2 * n + spec.bias),
-        "Those are MACs. The function is to count multiplications and additions.": cost.mac_count,
-        "That multiplies by M and by g. The g groups have M/g filters each, so M in all.": lambda spec, x: (
-            cost.flop_count(spec, x) * spec.groups
-        ),
-        "That is what comes out when the groups are ignored: each filter sees C/g channels.": on_changed_layer(
-            cost.flop_count, groups=1
-        ),
-        "That divides the FLOPs without groups by g. Without bias that is not exact: each output number has its "
-        "own −1, with groups too.": lambda spec, x: cost.flop_count(replace(spec, groups=1), x) // spec.groups,
-        "The batch is forgotten: the layer works on each of its N images.": lambda spec, x: cost.flop_count(
-            spec, (1, *x[1:])
-        ),
-    },
     hints=[
-        "Two ways: count one output number by hand, and compare g = 1 with lesson 02. There are two errors.",
-        "One output number takes 2n − 1 FLOPs without bias, 2n with. And g groups have M/g filters each.",
-        "(2*n - 1 + spec.bias) * images * filters * height * width, where n is prod(spec.weight_shape[1:]).",
+        "For each: which conditions does it name, or show in a calculation or in code? Then count.",
+        "1: no padding is named. 2 and 3: the code shows it, and the default bias. 4: multiply. 5: what is it about?",
+        "Each of five verdicts occurs once; nothing is missing.",
     ],
-    takeaway="One output number by hand shows the + 1; g = 1 shows the lost factor.",
 )
 
 
@@ -110,7 +269,7 @@ verified_macs = Exercise(
         "Those are FLOPs without bias. A MAC is one multiplication with its accumulation.": lambda: cost.flop_count(
             replace(CHECKED, bias=False), IMAGE
         ),
-        "That is half: halved twice, or one channel of the two that each filter sees.": lambda: (
+        "That is half: one channel of the two that each filter sees, or halved twice.": lambda: (
             cost.mac_count(CHECKED, IMAGE) // 2
         ),
         "The groups are ignored: each filter sees 8/4 channels.": lambda: cost.mac_count(

@@ -37,6 +37,7 @@ from convlab.table import CostTable
 from convlab.wording import format_number, percent, plural
 
 SCALES = ((1e9, "billion "), (1e6, "million "), (1, ""))  # of an axis of counts
+PROFILE = "cost profile"  # what the Axes of one is called, by which others find it
 MAX_BARS = 8  # of a profile; more would be too narrow for their numbers
 ARROW_INCHES = 1.6, 0.7  # the width and the height of the text on an arrow
 DEPTH = 0.35, 0.12  # how far right and up a box goes for a channel, in pixels of its front
@@ -238,6 +239,8 @@ def describe_cost_profile(network) -> str:
 def draw_cost_profile(network, ax: Axes | None = None) -> Axes:
     """Draw each row of a table as a bar up, its share of the MACs, and a bar down, its share of the parameters.
 
+    All profiles of one figure have one scale.
+
     Args:
         network: (name, table), the rows in the order of the network, such as `cost_table(…).grouped(stage)`. Rows
             with neither MACs nor parameters are left out.
@@ -250,6 +253,8 @@ def draw_cost_profile(network, ax: Axes | None = None) -> Axes:
     check_limit("rows", len(shares), MAX_BARS)
     check_page_width(ax, "a profile")
     names, *columns = zip(*shares)
+    ax.set_gid(PROFILE)
+    profiles = [panel for panel in ax.figure.axes if panel.get_gid() == PROFILE]
     most = [100 * max(column) for column in columns]
     room = 0.12 * sum(most)  # for the numbers at the ends of the bars
     halves = ((1, "MACs", "bottom", OUTPUT, ""), (-1, "parameters", "top", KERNEL, "//"))
@@ -261,6 +266,9 @@ def draw_cost_profile(network, ax: Axes | None = None) -> Axes:
         write(ax, -0.07, sign * (high + room) / 2, f"% of the\n{what}", rotation=90, transform=ax.get_yaxis_transform())
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(-most[1] - room, most[0] + room))
+    lows, highs = zip(*(panel.get_ylim() for panel in profiles))
+    for panel in profiles:
+        panel.set_ylim(min(lows), max(highs))
     ax.yaxis.set_major_formatter(lambda value, position: f"{abs(value):g}")
     ax.set_xticks(range(len(names)), [fill(row, 80 // len(names)) for row in names])
     ax.tick_params(axis="x", length=0)
