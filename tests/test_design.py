@@ -1,28 +1,32 @@
 """A design: every reply of the check, networks that cheat, and attempts that outlive a restart."""
 
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from math import sqrt
+from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import ttest_1samp
 from sklearn.datasets import load_digits
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
-from convlab import check, cost_table
+from convlab import check, cost_table, memory_table
 from convlab.exercises import design
-from convlab.exercises.attempts import ATTEMPT_SEEDS, attempt, attempts
-from convlab.exercises.design import BUDGET, TIGHT, Budget, Design, starter
-from convlab.measuring.accuracy import Accuracy
+from convlab.exercises.attempts import attempt, attempts
+from convlab.exercises.design import BUDGET, LOW_MEMORY, SEEDS, Budget, Design, Measured, measure, starter
 from convlab.measuring.digits_training import INPUT_SHAPE, measure_accuracy, split_digits, train, train_and_test
 
-LOOSE = Budget(accuracy=0.2, params=10**6, macs=10**9)
+LOOSE = Budget(accuracy=0.2, params=10**6, macs=10**9, peak_bytes=10**9)
 DIGITS = load_digits()
 IMAGES, LABELS = torch.tensor(DIGITS.images, dtype=torch.float32)[:, None] / 16, torch.tensor(DIGITS.target)
 
@@ -124,8 +128,9 @@ REFUSED = {  # name → (answer, what the reply says)
 
 
 def test_a_design_may_meet_the_budget_and_may_not_pass_it_by_one():
-    exact = Budget(0.2, 650, 640)
+    exact = Budget(0.2, 650, 640, peak_bytes=4 * (64 + 10))
     assert quick(linear, exact).outcome == "right"
+    assert "296 bytes at the peak: over by 1; at most 295." in quick(linear, exact._replace(peak_bytes=295)).message
     assert "650 parameters: over by 1; at most 649." in quick(linear, exact._replace(params=649)).message
     assert "640 MACs: over by 1; at most 639." in quick(linear, exact._replace(macs=639)).message
 
@@ -134,55 +139,101 @@ def test_what_is_over_the_budget_is_not_trained(monkeypatch):
     monkeypatch.setattr(design, "train", lambda *_: pytest.fail("it was trained"))
     reply = check.design(starter)
     assert reply.outcome == "wrong"
-    assert "not trained. 37,282 parameters: over by 35,782" in reply.message
-    assert "843,744 MACs: over by 823,744" in reply.message
+    assert f"not trained. 16,794 parameters: over by {16_794 - BUDGET.params:,}" in reply.message
+    assert f"378,176 MACs: over by {378_176 - BUDGET.macs:,}" in reply.message
+    assert f"bytes at the peak: over by {PEAK_OF_STARTER - BUDGET.peak_bytes:,}" in reply.message
 
 
-def test_the_starter_is_over_both_costs_and_narrowed_to_fit_it_has_three_channels():
-    def over(width):
-        total = cost_table(starter(width), INPUT_SHAPE).total
-        return BUDGET.over(total.params, total.macs)
-
-    assert len(over(24)) == 2
-    assert not over(3) and over(4)
+PEAK_OF_STARTER = memory_table(starter().eval(), INPUT_SHAPE).total.peak_bytes
 
 
-def test_the_tight_budget_is_a_quarter_of_the_macs():
-    assert TIGHT == BUDGET._replace(macs=BUDGET.macs / 4)
+# The two tasks.
+
+
+def costs(build):
+    model = build().eval()
+    total, peak_bytes = cost_table(model, INPUT_SHAPE).total, memory_table(model, INPUT_SHAPE).total.peak_bytes
+    return total.params, total.macs, peak_bytes
+
+
+def model_answers():
+    """Return the networks of the two solutions of the lesson."""
+    lesson = nbformat.read(Path(__file__).parent.parent / "notebooks" / "12-design-under-a-budget.ipynb", as_version=4)
+    found = [cell.source for cell in lesson.cells if "solution" in cell.metadata.get("tags", [])]
+    names = {"nn": nn}
+    for source in found:
+        exec(re.search(r"```python\n(.*?)```", source, re.DOTALL)[1], names)
+    return [value for name, value in names.items() if name.startswith("my_")]
+
+
+def test_each_model_answer_meets_the_costs_of_its_own_task_alone():
+    few_parameters, little_memory = model_answers()
+    assert not BUDGET.over(*costs(few_parameters)) and LOW_MEMORY.over(*costs(few_parameters))
+    assert not LOW_MEMORY.over(*costs(little_memory)) and BUDGET.over(*costs(little_memory))
+
+
+def test_each_limit_of_cost_bites():
+    """The model answers use more than nine tenths of each, so that no limit is far away."""
+    for answer, budget in zip(model_answers(), (BUDGET, LOW_MEMORY), strict=True):
+        used = [cost / most for cost, most in zip(costs(answer), budget[1:], strict=True)]
+        assert min(used) > 0.9, used
+
+
+@pytest.mark.parametrize("budget", [BUDGET, LOW_MEMORY])
+def test_the_networks_that_need_no_tool_of_the_course_are_over_a_limit_of_cost(budget):
+    three_layers = nn.Sequential(
+        *(nn.Conv2d(1, 12, 3, bias=False), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        nn.Linear(108, 10),
+    )
+    two_linear = nn.Sequential(
+        *(nn.Flatten(), nn.Linear(64, 19), nn.BatchNorm1d(19), nn.ReLU(), nn.Linear(19, 10)),
+    )
+    assert costs(lambda: three_layers)[:2] == (1222, 4968)
+    for model in (three_layers, two_linear, starter(), starter(3)):
+        assert budget.over(*costs(lambda model=model: model))
 
 
 # The accuracy.
 
 
-def test_a_measured_design_is_told_its_accuracy_with_the_interval_and_all_three_margins():
+def test_a_measured_design_is_told_its_accuracy_with_the_interval_and_all_margins():
     for budget, outcome, distance in ((LOOSE, "right", "above 20"), (LOOSE._replace(accuracy=1), "wrong", "below 100")):
-        reply = quick(linear, budget)
+        reply = quick(linear, budget, seeds=range(7, 13))
         assert reply.outcome == outcome
-        assert f"points {distance}.00%: the mean of 2 runs, ± " in reply.message
-        assert "650 parameters, 999,350 to spare. 640 MACs, 999,999,360 to spare." in reply.message
+        assert f"points {distance}.00%: the mean of 6 runs, ± " in reply.message
+        assert "650 parameters, 999,350 to spare. 640 MACs, 999,999,360 to spare. 296 bytes at" in reply.message
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "limit", "outcome", "is_close"),
+    ("accuracies", "limit", "outcome"),
     [
-        ((0.6, 0.8), 0.705, "wrong", True),
-        ((0.74, 0.76), 0.705, "right", True),  # more than two standard errors, and inside the interval of two runs
-        ((0.719, 0.721), 0.705, "right", False),
-        ((0.659, 0.661), 0.705, "wrong", False),
-        ((0.25, 0.75), 0.5, "right", True),  # the limit met exactly
+        ((0.6, 0.8), 0.705, "undecided"),
+        ((0.74, 0.76), 0.705, "undecided"),  # more than two standard errors, and inside the interval of two runs
+        ((0.718, 0.720), 0.705, "undecided"),  # outside the interval that takes the splits to be independent
+        ((0.729, 0.731), 0.705, "right"),
+        ((0.659, 0.661), 0.705, "wrong"),
+        ((0.25, 0.75), 0.5, "undecided"),  # the limit met exactly
     ],
 )
-def test_a_result_whose_95_percent_interval_holds_the_limit_is_too_close_to_call(
-    monkeypatch, accuracies, limit, outcome, is_close
+def test_a_result_whose_corrected_95_percent_interval_includes_the_limit_is_undecided(
+    monkeypatch, accuracies, limit, outcome
 ):
     given = iter([0, accuracies[0], 0, accuracies[1]])
     monkeypatch.setattr(design, "share_right", lambda *_: next(given))
     reply = quick(linear, LOOSE._replace(accuracy=limit))
     low, high = ttest_1samp(accuracies, 0).confidence_interval(0.95)
-    assert f"the mean of 2 runs, ± {50 * (high - low):.2f} points (95 % interval)" in reply.message
-    assert (low <= limit <= high) == is_close
-    assert reply.message.startswith("Too close to call: ") == is_close
+    half, middle = (high - low) / 2 * sqrt((1 / 2 + 597 / 1200) / (1 / 2)), (high + low) / 2
+    assert f"the mean of 2 runs, ± {100 * half:.2f} points (95 % interval)" in reply.message
     assert reply.outcome == outcome
+    assert (middle - half <= limit <= middle + half) == (outcome == "undecided")
+    assert reply.message.startswith("The interval includes the limit, so these runs do not tell.") == (
+        outcome == "undecided"
+    )
+
+
+def test_no_run_begins_after_the_seconds_are_over_but_two_are_made():
+    assert measure(linear, seeds=range(4), epochs=1, max_seconds=0).seeds == (0, 1)
+    assert measure(linear, seeds=range(4), epochs=1).seeds == (0, 1, 2, 3)
 
 
 def test_the_accuracy_is_that_of_training_on_the_training_images_and_testing_on_the_others(monkeypatch):
@@ -198,21 +249,19 @@ def test_the_accuracy_is_that_of_training_on_the_training_images_and_testing_on_
     assert f"{sum(expected) / 2:.2%}" in message
 
 
-def test_no_held_out_image_is_seen_in_training_mode_or_while_gradients_are_recorded():
+def test_no_code_of_a_design_sees_a_held_out_image():
     seen = []
 
     def forward(self, x):
-        if torch.is_grad_enabled() or self.training:
-            seen.extend(x.flatten(1).tolist())
+        seen.extend(() if x.is_meta else x.flatten(1).tolist())
         return self.head(flat(x))
 
-    assert quick(network(forward), seeds=(7, 7)).outcome == "right"
-    train_images = {tuple(image) for image in split_digits(7).images.flatten(1).tolist()}
-    assert {tuple(image) for image in seen} <= train_images
+    assert "of the held-out images" in quick(network(forward), seeds=(7, 7)).message
+    assert {tuple(image) for image in seen} <= {tuple(image) for image in split_digits(7).images.flatten(1).tolist()}
 
 
 def test_the_check_uses_none_of_the_seeds_of_the_attempts():
-    assert set(check.design.seeds).isdisjoint(ATTEMPT_SEEDS)
+    assert set(check.design.seeds).isdisjoint(SEEDS)
 
 
 # Networks that cheat.
@@ -247,6 +296,58 @@ class Own(nn.Module):
 
     def forward(self, x):
         return F.linear(flat(x), self.weight)
+
+
+class OwnParameters(nn.Module):
+    """Layers that no table of torch sees, and that are trained all the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.plain = [nn.Linear(64, 128), nn.Linear(128, 10)]
+        self.head = nn.Linear(10, 10)
+
+    def parameters(self, recurse=True):
+        return [weight for layer in (*self.plain, self.head) for weight in layer._parameters.values()]
+
+    def forward(self, x):
+        return self.head(self.plain[1](self.plain[0](flat(x)).relu()))
+
+
+class Hiding(nn.Linear):
+    def named_modules(self, *args, **kwargs):
+        return iter(())
+
+    def train(self, mode=True):
+        return self
+
+
+class Learning(nn.Sequential):
+    """A network that learns all images, the held-out ones too, when its training is over."""
+
+    def __init__(self):
+        super().__init__(*linear())
+
+    def train(self, mode=True):
+        if not mode and torch.is_grad_enabled():
+            train(nn.Sequential(*self), IMAGES, LABELS, 5, 0)
+        return super().train(mode)
+
+
+class Answering(nn.Module):
+    """A network that answers from a table of images once it has been trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.steps = nn.Linear(64, 10), 0
+        self.table = {image.numpy().tobytes(): int(label) for image, label in zip(IMAGES, LABELS)}
+
+    def forward(self, x):
+        self.steps += self.training and torch.is_grad_enabled()
+        out = self.head(flat(x))
+        if self.steps > 20 and not x.is_meta:
+            digits = [self.table.get(image.numpy().tobytes(), 0) for image in x]
+            out = torch.stack([torch.arange(10) == digit for digit in digits]) + 0 * out
+        return out
 
 
 class Loading(nn.Sequential):
@@ -306,8 +407,43 @@ def growing(*sizes):
     return lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, size := next(sizes)), nn.Linear(size, 10))
 
 
-FOREIGN = "neither its input nor a parameter"
+def summed(norm, add=Tensor.sum, flat=False):
+    """Return a function that builds networks whose first layer, 64 → 14, is made of a normalisation and a sum."""
+
+    def forward(self, x):
+        x = x.flatten(2).expand(-1, 14, -1)
+        x = self.norm(x.reshape(len(x), -1)).view(-1, 14, 64) if flat else self.norm(x)
+        return self.head(add(x, 2))
+
+    return network(forward, partial(nn.Linear, 14, 10), norm=norm)
+
+
+FOREIGN, UNSEEN = "neither its input nor a parameter", "the weights of a normalisation or PReLU are summed by aten."
 CHEATS = {  # name → (answer, what the reply says)
+    "parameters() of its own": (OwnParameters, "OwnParameters has its own parameters()"),
+    "methods of its own, inside": (
+        lambda: nn.Sequential(nn.Flatten(), Hiding(64, 10)),
+        "Hiding has its own named_modules(). Wanted a layer whose methods are those of nn.Module",
+    ),
+    "a method replaced": (
+        lambda: setattr(one := linear(), "eval", lambda: one) or one,
+        "Sequential has its own eval()",
+    ),
+    "training on all images in train(False)": (Learning, "Learning has its own train()"),
+    "answers by image, once trained": (Answering, "does not do the same operations with each image"),
+    "a layer as a normalisation and a sum": (summed(lambda: nn.LayerNorm((14, 64), bias=False)), UNSEEN),
+    "a layer as a batch normalisation and a sum": (summed(lambda: nn.BatchNorm1d(896), flat=True), UNSEEN),
+    "a layer as groups normalised and a sum": (summed(lambda: nn.GroupNorm(1, 896), flat=True), UNSEEN),
+    "a layer as an RMS norm and a mean": (summed(lambda: nn.RMSNorm((14, 64)), Tensor.mean), "cannot count aten.mean"),
+    "a layer as PReLU and a sum": (summed(lambda: nn.PReLU(896), flat=True), UNSEEN),
+    "a layer as a function and a sum": (
+        network(
+            lambda self, x: self.head(F.layer_norm(x.flatten(2).expand(-1, 14, -1), (14, 64), self.norm.weight).sum(2)),
+            partial(nn.Linear, 14, 10),
+            norm=lambda: nn.LayerNorm((14, 64), bias=False),
+        ),
+        UNSEEN,
+    ),
     "the same network each time": (lambda: MODEL, "the same layers each time"),
     "one shared layer": (lambda: nn.Sequential(nn.Flatten(), SHARED, nn.Linear(64, 10)), "the same layers each time"),
     "one shared parameter": (lambda: setattr(one := linear(), "extra", MODEL[1].bias) or one, "the same layers"),
@@ -320,7 +456,7 @@ CHEATS = {  # name → (answer, what the reply says)
     "images in a buffer": (with_buffer, "0 (Flatten) has the buffer 'images' of shape (1797, 1, 8, 8)"),
     "weights loaded in training mode": (load_when(lambda self: self.training), "a tensor of shape (10, 64) that is"),
     "weights loaded when gradients are recorded": (load_when(lambda self: torch.is_grad_enabled()), FOREIGN),
-    "weights loaded by train()": (Loading, FOREIGN),
+    "weights loaded by train()": (Loading, "Loading has its own train()"),
     "weights loaded in the forward": (
         network(lambda self, x: self.head.weight.data.copy_(MODEL[1].weight) * 0 @ flat(x).T),
         FOREIGN,
@@ -369,7 +505,7 @@ CHEATS = {  # name → (answer, what the reply says)
         times(lambda self, x: 2 - x.is_meta),
         "does 640 MACs for one image, and 64,000 for 50 images",
     ),
-    "more work after training": (times(twice_when_trained), "no longer 650 parameters and 640 MACs after training"),
+    "more work after training": (times(twice_when_trained), "no longer 650 parameters, 640 MACs and"),
 }
 
 
@@ -378,6 +514,57 @@ def test_what_does_not_work_or_cheats_is_refused_and_told_why(answer, phrase):
     reply = quick(answer)
     assert reply.outcome == "wrong"
     assert phrase in reply.message
+
+
+def test_the_numbers_of_a_normalisation_count_as_its_weights_or_as_its_statistics():
+    for affine in (True, False):
+        wide = network(
+            lambda self, x: self.head(self.norm(flat(x).repeat(1, 25)).view(-1, 25, 64).amax(1)),
+            norm=lambda affine=affine: nn.BatchNorm1d(1600, affine=affine),
+        )
+        message = quick(wide, LOOSE._replace(params=1000)).message
+        assert "3,850 parameters: over by 2,850" in message  # 2·1600 and 650
+
+
+def test_parameters_are_all_numbers_in_their_memory():
+    def build():
+        model = linear()
+        model[1].bias = nn.Parameter(torch.rand(2000)[:10])
+        return model
+
+    assert "2,640 parameters: over by 1,640" in quick(build, LOOSE._replace(params=1000)).message
+
+
+def leaving(now):
+    return network(lambda self, x: sys.exit("gone") if now(self) else self.head(flat(x)))
+
+
+@pytest.mark.parametrize(
+    ("build", "phrase"),
+    [
+        (lambda: sys.exit("gone"), "Your function stopped with SystemExit: gone"),
+        (leaving(lambda self: True), "given 1 of the images, stopped with SystemExit: gone"),
+        (leaving(lambda self: self.training), "in training mode, given 50 of the images, stopped with SystemExit"),
+    ],
+    ids=["build", "forward", "training mode"],
+)
+def test_a_design_that_leaves_python_is_refused(build, phrase):
+    reply = quick(build)
+    assert reply.outcome == "wrong" and phrase in reply.message
+
+
+def test_what_a_forward_does_in_training_mode_rests_on_honesty_as_the_check_says():
+    """A network that trains itself on all images while it is trained is not seen."""
+
+    def forward(self, x):
+        self.steps = getattr(self, "steps", 0) + (self.training and torch.is_grad_enabled())
+        if self.steps == 20 and self.training:
+            self.steps += 1
+            train(nn.Sequential(nn.Flatten(), self.head), IMAGES, LABELS, 9, 0)
+        return self.head(flat(x))
+
+    assert quick(network(forward)).message.split()[0] > quick(linear).message.split()[0]
+    assert "images that a network trains itself on inside its forward in training mode" in design.__doc__
 
 
 def test_a_larger_network_at_a_later_call_is_over_the_budget():
@@ -479,6 +666,18 @@ HONEST = {  # layers that a design may well use
     "one layer used twice": network(
         lambda self, x: self.head(self.square(self.square(flat(x)))), square=partial(nn.Linear, 64, 64)
     ),
+    "attention": network(
+        lambda self, x: self.head(self.attend(*[x.flatten(2).unfold(2, 8, 8).squeeze(1)] * 3)[0].flatten(1)),
+        attend=lambda: nn.MultiheadAttention(8, 2, batch_first=True),
+    ),
+    "normalised weights": lambda: nn.Sequential(
+        *(weight_norm(nn.Conv2d(1, 4, 3)), nn.ReLU(), nn.Flatten(), weight_norm(nn.Linear(144, 10))),
+    ),
+    "norms, then pooling": lambda: nn.Sequential(
+        *(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.AvgPool2d(2), nn.ChannelShuffle(2)),
+        *(nn.InstanceNorm2d(8, affine=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        *(nn.BatchNorm1d(8, affine=False), nn.PReLU(8), nn.Linear(8, 10)),
+    ),
     "a scalar": network(lambda self, x: self.head(flat(x)) * torch.tensor(2.0)),
     "positions made in the forward": network(lambda self, x: self.head(flat(x + torch.arange(8) + torch.ones_like(x)))),
     "own classes of layers": lambda: nn.Sequential(MyConv(1, 2), MyNorm(2), nn.Flatten(), nn.Linear(128, 10)),
@@ -490,7 +689,17 @@ def test_an_honest_network_is_measured(build):
     assert "of the held-out images" in quick(build).message
 
 
-@pytest.mark.parametrize("exercise", [check.design, check.tight_design])
+def test_normalised_weights_start_anew_as_plain_ones_do():
+    def trained():
+        model = linear()
+        model[1].load_state_dict(MODEL[1].state_dict())
+        weight_norm(model[1])
+        return model
+
+    assert quick(trained).message == quick(lambda: nn.Sequential(nn.Flatten(), weight_norm(nn.Linear(64, 10)))).message
+
+
+@pytest.mark.parametrize("exercise", [check.design, check.low_memory_design])
 def test_a_design_has_hints_that_come_one_by_one(exercise):
     assert "There are 3" in exercise.hint().message
     assert exercise.hint(3).outcome == "hint 3 of 3"
@@ -512,7 +721,11 @@ def test_an_attempt_is_said_and_kept(kept):
     (found,) = attempts(path)
     assert (found.label, found.params, found.macs, found.seeds, found.epochs) == ("plain", 650, 640, (0, 1), 1)
     assert found.source == "your attempts"
-    assert f"plain: {found.mean:.2%} in 2 runs, 650 parameters, 640 MACs." in reply.message
+    assert found.peak_bytes == 296
+    assert reply.message == (
+        f"plain: {found.mean:.2%} in 2 runs. 650 parameters, 640 MACs, 296 bytes at the peak.\n"
+        "Exercise 1: all costs are within the budget.\nExercise 2: all costs are within the budget."
+    )
 
 
 @pytest.mark.parametrize("build", [None, ..., lambda: None])
@@ -585,7 +798,14 @@ def test_a_line_that_cannot_be_read_is_named_and_left_out_and_nothing_is_lost(ke
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("params", -1), ("macs", "many"), ("accuracies", [98, 99]), ("accuracies", []), ("accuracies", ["x", "y"])],
+    [
+        ("params", -1),
+        ("macs", "many"),
+        ("peak_bytes", None),
+        ("accuracies", [98, 99]),
+        ("accuracies", []),
+        ("accuracies", ["x", "y"]),
+    ],
 )
 def test_an_edited_line_with_impossible_numbers_is_named(kept, field, value):
     make, path = kept
@@ -597,7 +817,7 @@ def test_an_edited_line_with_impossible_numbers_is_named(kept, field, value):
 
 def test_attempts_at_the_same_time_are_all_kept(kept, monkeypatch):
     make, path = kept
-    row = Accuracy("x", 650, 640, (0,), (0.5,), 1, "")
+    row = Measured("x", 650, 640, (0,), (0.5,), 1, "", peak_bytes=296)
     monkeypatch.setattr("convlab.exercises.attempts.measure", lambda *_: row)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(make, map(str, range(40))))

@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convlab.exercises.design import BUDGET, EPOCHS, Refused, measure
+from convlab.exercises.design import BUDGET, EPOCHS, LOW_MEMORY, SEEDS, Measured, Refused, measure
 from convlab.exercises.reply import Reply
-from convlab.measuring.accuracy import Accuracy
 from convlab.spec import exact_int
 from convlab.wording import plural
 
 ATTEMPTS = Path("attempts.jsonl")  # beside the notebook
-ATTEMPT_SEEDS = range(3)
 LONGEST_NAME = 24  # that has room in the picture
 
 
-def attempt(
-    name: str, build: Callable | None, path: str | Path = ATTEMPTS, seeds=ATTEMPT_SEEDS, epochs=EPOCHS
-) -> Reply:
+def attempt(name: str, build: Callable | None, path: str | Path = ATTEMPTS, seeds=SEEDS, epochs=EPOCHS) -> Reply:
     """Measure a design on the seeds 0 to 2 as the check does, and add the result to a file, one line an attempt.
 
-    A design over the budget is measured and kept too. One that the check would refuse otherwise is not.
+    A design over a budget is measured and kept too. One that the check would refuse otherwise is not.
 
     Args:
         name: what the attempt is called in the picture: 24 letters at most.
@@ -37,13 +33,15 @@ def attempt(
         given = f"{name!r} has {plural(len(name), 'letter')}"
         return Reply("wrong", f"{given}. Wanted a name of {LONGEST_NAME} at most.")
     try:
-        found = replace(measure(build, None, seeds, epochs), label=name)
+        found = measure(build, None, seeds, epochs, name)
     except Refused as refused:
         return refused.reply
-    costs = f"{found.params:,} parameters, {found.macs:,} MACs"
-    reply = f"{found.label}: {found.mean:.2%} in {plural(len(found.seeds), 'run')}, {costs}."
-    if over := BUDGET.over(found.params, found.macs):
-        reply += f" {'. '.join(over)}."
+    params, macs, peak_bytes = found.costs
+    reply = f"{found.label}: {found.mean:.2%} in {plural(len(found.seeds), 'run')}."
+    reply += f" {params:,} parameters, {macs:,} MACs, {peak_bytes:,} bytes at the peak."
+    for number, budget in enumerate((BUDGET, LOW_MEMORY), 1):
+        over = budget.over(*found.costs)
+        reply += f"\nExercise {number}: {'. '.join(over) if over else 'all costs are within the budget'}."
     line = json.dumps({**asdict(found), "date": datetime.now(UTC).isoformat(timespec="seconds")})
     try:
         with open(path, "a", encoding="utf-8") as file:
@@ -53,7 +51,7 @@ def attempt(
     return Reply("attempt", reply)
 
 
-def attempts(path: str | Path = ATTEMPTS) -> list[Accuracy]:
+def attempts(path: str | Path = ATTEMPTS) -> list[Measured]:
     """Return all attempts in a file, the oldest first; an empty list if there is no file.
 
     A line that cannot be read is left out with a warning that names it. The file is never changed.
@@ -74,9 +72,9 @@ def attempts(path: str | Path = ATTEMPTS) -> list[Accuracy]:
 def _read(line):
     """Return the attempt of a line, if its numbers can be those of one."""
     row = json.loads(line)
-    params, macs, epochs = (exact_int(name, row[name], 0) for name in ("params", "macs", "epochs"))
+    counts = {name: exact_int(name, row[name], 0) for name in ("params", "macs", "peak_bytes", "epochs")}
     seeds, accuracies = (tuple(row[name]) for name in ("seeds", "accuracies"))
     if not all(0 <= share <= 1 for share in accuracies):
         raise ValueError(f"accuracies={accuracies}; wanted shares from 0 to 1")
-    label, version = str(row["label"]), str(row["torch_version"])
-    return Accuracy(label, params, macs, seeds, accuracies, epochs, version, "your attempts")
+    named = {"label": str(row["label"]), "torch_version": str(row["torch_version"]), "source": "your attempts"}
+    return Measured(seeds=seeds, accuracies=accuracies, **named, **counts)

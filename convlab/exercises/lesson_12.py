@@ -1,28 +1,59 @@
-"""The exercises of lesson 11: a network within a budget, and one within a quarter of its MACs."""
+"""The exercises of lesson 12: a network of few parameters, and one that needs little memory."""
 
 from __future__ import annotations
 
-from convlab.exercises.design import BUDGET, TIGHT, Design
+from convlab.exercises.choices import Choices
+from convlab.exercises.design import BUDGET, LOW_MEMORY, Design
+
+recall_12 = Choices(
+    [
+        (
+            "c",
+            {
+                "a": "Zero is inside the interval, so the runs do not show which is better.",
+                "b": "Not shown is not equal: the difference may be anywhere in the interval.",
+                "c": "Zero is inside, so no difference is shown, and none is excluded.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "The layer has the same weights wherever it works.",
+                "b": "MACs are weights times positions, and there are a quarter of the positions.",
+                "c": "MACs yes. But no weight of a convolution belongs to a position.",
+            },
+        ),
+        (
+            "b",
+            {
+                "a": "Both images meet the same weights.",
+                "b": "Each image has its own numbers between the layers.",
+                "c": "The activations, yes. But both images meet the same weights.",
+            },
+        ),
+    ]
+)
 
 design = Design(
     BUDGET,
     hints=[
-        "A wide layer is cheap where the image is small. Pool right after the first layer, and once more later.",
-        "Do not average at the end: at 2×2 positions, nn.Flatten and nn.Linear(4 * channels, 10) cost few MACs and "
-        "keep what is where. Pay for channels with a depthwise and a pointwise layer, or with groups.",
-        "A standard layer on 8×8 and a separable one on 4×4 are enough, with a pooling layer after each. Choose the "
-        "channels by cost_table: as many as the MACs, then the parameters allow.",
+        "Which layer holds most of the parameters? A linear layer behind 90 numbers has 900 weights, behind 24 numbers "
+        "240. So keep what is where until the image is one position, and do not average.",
+        "Without padding, a 3×3 layer makes 6×6 of 8×8, and one position of 3×3. Between them a pooling layer. The "
+        "second of two such layers then has most of the weights, and groups divide them.",
+        "nn.Conv2d(1, 16, 3), nn.AvgPool2d(2), nn.Conv2d(16, 24, 3, groups=8), nn.Linear(24, 10), without biases in "
+        "the convolutions, with BatchNorm and ReLU after each.",
     ],
 )
 
-tight_design = Design(
-    TIGHT,
+low_memory_design = Design(
+    LOW_MEMORY,
     hints=[
-        "With padding, a first layer of 10 filters does 10·9·64 MACs: more than the budget. "
-        "Which positions can it leave out?",
-        "Without padding, a 3×3 layer makes 6×6 of 8×8 and, later, one position of 3×3. There it costs what a linear "
-        "layer costs: one MAC for each weight.",
-        "Two such layers with a pooling layer between them: 8×8, 6×6, 3×3, one position. Choose the filters of the "
-        "first by the MACs, those of the second by the parameters.",
+        "The peak is where a layer makes as many numbers as it is given: in the normalisation behind the first layer. "
+        "How many filters may that have, at 8×8 positions, and how many at 6×6?",
+        "Two maps of 6 filters at 6×6 positions are 2·6·36·4 bytes. Few maps hold little, so take the accuracy from "
+        "weights where the image is small: they cost no bytes there.",
+        "6 filters without padding, a pooling layer that leaves 3×3, then a standard 3×3 layer without padding: one "
+        "position, so its 54 weights a filter cost 54 MACs. Choose its filters by the MACs.",
     ],
 )

@@ -9,18 +9,19 @@ from numbers import Integral
 
 from convlab.wording import plural
 
-COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "nearly": "#E69F00", "right": "#009E73"}
+COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "nearly": "#E69F00", "undecided": "#CC79A7", "right": "#009E73"}
 
 
 @dataclass(frozen=True, repr=False)
 class Reply:
-    """An outcome ("not yet", "wrong", "nearly", "right", or a hint's number) and a message.
+    """An outcome ("not yet", "wrong", "nearly", "undecided", "right", or a hint's number) and a message.
 
     "Nearly" is the right value in a form that was not wanted, such as 4800.0 for 4800, or rounded.
     """
 
     outcome: str
     message: str
+    mistake: str = ""  # of a wrong answer, the known one that explains it, a `Mistake` where answers are graded
 
     def __repr__(self) -> str:
         return f"{self.outcome.capitalize()}: {self.message}"
