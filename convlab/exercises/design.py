@@ -12,43 +12,30 @@ element-wise operations that no sum follows; and a design that reaches into Pyth
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import signature
 from itertools import pairwise
 from math import sqrt
 from time import perf_counter
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils.parametrize import is_parametrized
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 from tqdm import tqdm
 
-from convlab.counting import cost_table
 from convlab.exercises.compare import format_answer
-from convlab.exercises.exercise import at_line
+from convlab.exercises.observed import Refused, costs_of, refusing, run_on
 from convlab.exercises.reply import Question, Reply, is_empty
-from convlab.forward.values import memory_of
 from convlab.measuring.accuracy import Accuracy, half_interval
-from convlab.measuring.digits_training import CLASSES, INPUT_SHAPE, share_right, split_digits, train
-from convlab.model import ValuesNeeded
-from convlab.reports.memory import memory_table
-from convlab.wording import listed, plural
+from convlab.measuring.digits_training import CLASSES, share_right, split_digits, train
+from convlab.wording import plural
 
 EPOCHS, SEEDS, CHECK_SEEDS = 8, range(3), range(100, 108)
 MAX_SECONDS, CHECK_SECONDS = 60, 120  # after which no further run begins
 CHANCE, KNOWS = 1 / CLASSES, 0.5  # an untrained network that is right so often has the answers from elsewhere
-WITHOUT_PRODUCTS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)  # may have parameters all the same
-NORMALISATIONS = {F.batch_norm, F.instance_norm, F.group_norm, F.layer_norm, F.rms_norm}
 STATISTICS = {"running_mean", "running_var", "num_batches_tracked"}
 METHODS = {name for name, value in vars(nn.Module).items() if callable(value)}
 METHODS -= {"__init__", "__repr__", "extra_repr", "forward", "__getstate__", "__annotate__", "__annotate_func__"}
@@ -166,14 +153,6 @@ class Design(Question):
         return Reply("wrong" if margin < 0 else "right", reply)
 
 
-class Refused(Exception):
-    """Why a design is not measured further, and the reply that says so."""
-
-    def __init__(self, message: str, outcome: str = "wrong"):
-        super().__init__(message)
-        self.reply = Reply(outcome, message)
-
-
 def measure(
     build: Callable,
     budget: Budget | None = None,
@@ -211,19 +190,6 @@ def measure(
     return Measured(label, params, macs, done, tuple(accuracies), epochs, version, peak_bytes=peak_bytes)
 
 
-@contextmanager
-def _refusing(what, build=None):
-    """Turn an error of the learner's code into a refusal that quotes it."""
-    try:
-        yield
-    except Refused:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = str(error).strip().rstrip(".") or "no message"
-        tip = " Is nn.Flatten() missing before a linear layer?" * ("mat1 and mat2" in reason)
-        raise Refused(f"{what} stopped with {type(error).__name__}: {reason}{at_line(build, error)}.{tip}") from error
-
-
 def _networks(build, count):
     """Return new networks of a function; refuse what is no function, or returns something else."""
     if is_empty(build):
@@ -232,7 +198,7 @@ def _networks(build, count):
         kind = type(build).__name__
         raise Refused(f"You gave something of type {kind}. Wanted a function that builds a network: its name.")
     torch.manual_seed(0)  # no seed of a split, in case that `build` looks
-    with _refusing("Your function", build):
+    with refusing("Your function", build):
         try:
             networks = [build() for _ in range(count)]
         except NotImplementedError:
@@ -244,7 +210,7 @@ def _networks(build, count):
         if not isinstance(network, nn.Module):
             given = f"{format_answer(network)}, a {type(network).__name__}"
             raise Refused(f"Your function returns {given}. Wanted an nn.Module.")
-        with _refusing("Your network"):
+        with refusing("Your network"):
             for layer in _layers(network):
                 _check_methods(layer)
     parts = [id(part) for network in networks for part in {*network.modules(), *network.parameters()}]
@@ -276,11 +242,11 @@ def _costs_untrained(network, seed, budget):
     images = split_digits(seed).images[:50]
     _start_anew(network)
     for count in (1, 2, len(images)):
-        _run(network, images[:count], "")
-    costs = _costs(network, images)
+        run_on(network, images[:count], "")
+    costs = costs_of(network, images)
     if over := budget.over(*costs) if budget else []:
         raise Refused(f"Over the budget, so it was not trained. {'. '.join(over)}.")
-    _run(network, images, " in training mode", training=True)
+    run_on(network, images, " in training mode", training=True)
     return costs
 
 
@@ -291,20 +257,20 @@ def _accuracy(network, seed, epochs, costs):
     seen, others = (part.clone() for part in (split.images[: len(held_out)], split.images[-len(held_out) :]))
     torch.manual_seed(seed)
     _start_anew(network)
-    if (known := share_right(_run(network, seen, "").repeat(held_out), labels)) >= KNOWS:
+    if (known := share_right(run_on(network, seen, "").repeat(held_out), labels)) >= KNOWS:
         raise Refused(
             f"Before any training the network classifies {known:.1%} of the held-out images right, where guessing "
             f"gives {CHANCE:.0%}. It has the answers from elsewhere. Wanted a network that learns in the check."
         )
-    with _refusing(f"The training from seed {seed}"):
+    with refusing(f"The training from seed {seed}"):
         train(network, split.images, split.labels, epochs, seed)
-    run = _run(network, seen, ", trained")
-    alone = torch.cat([_run(network, image[None], ", trained").out for image in seen[:3]])
+    run = run_on(network, seen, ", trained")
+    alone = torch.cat([run_on(network, image[None], ", trained").out for image in seen[:3]])
     if not torch.allclose(run.out[:3], alone, rtol=1e-3, atol=1e-3):
         raise Refused("The outputs for an image depend on the other images given, or on chance.")
-    if not torch.allclose(run.repeat(others), _run(network, others, ", trained").out, rtol=1e-3, atol=1e-3):
+    if not torch.allclose(run.repeat(others), run_on(network, others, ", trained").out, rtol=1e-3, atol=1e-3):
         raise Refused("The network does not do the same operations with each image. Wanted a forward that does.")
-    if _costs(network, seen[:50]) != costs:
+    if costs_of(network, seen[:50]) != costs:
         was = "{:,} parameters, {:,} MACs and {:,} bytes at the peak".format(*costs)
         raise Refused(f"The network's costs are no longer {was} after training.")
     return share_right(run.repeat(held_out), labels)
@@ -359,151 +325,3 @@ def _reset(layer):
     reset(plain)
     for name, weight in made.items():
         setattr(layer, name, weight.detach())  # which starts what makes it
-
-
-class _Run(TorchDispatchMode):
-    """One run of a network on images: what it returns, whose numbers it touches, and the same done with other images.
-
-    A tensor of several numbers that is neither the images, nor the network's own, nor made by the run is refused.
-    """
-
-    def __init__(self, network, images):
-        super().__init__()
-        self.images, self.out, self.steps, self.touched = images, None, [], {}
-        folded = [layer for layer in network.modules() if isinstance(layer, _NormBase) and layer.weight is None]
-        counted = [*network.parameters(), *(tensor for layer in folded for tensor in layer.buffers() if tensor.dim())]
-        own = {memory_of(tensor): (tensor, 0) for tensor in network.buffers()}
-        for tensor in counted:  # all numbers in its memory, also those that it is not a view of
-            own[memory_of(tensor)] = tensor, tensor.untyped_storage().nbytes() // tensor.element_size()
-        self.own, self.made = own, {memory_of(images)}
-
-    @property
-    def params(self) -> int:
-        """How many numbers of the network's own were touched.
-
-        A normalisation comes to two numbers a channel: its weight and bias, or, if it has none, its statistics.
-        """
-        return sum(self.touched.values())
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        for tensor in _tensors((args, kwargs)):
-            memory = memory_of(tensor)
-            if memory in self.own:
-                self.touched[memory] = self.own[memory][1]
-            elif memory not in self.made and tensor.numel() > 1:
-                raise Refused(
-                    f"The network uses a tensor of shape {tuple(tensor.shape)} that is neither its input nor a "
-                    "parameter. Is it a layer in a plain list? Use nn.ModuleList. Is it an order of channels? Use "
-                    "nn.ChannelShuffle. Tables, stored images and stored weights are refused."
-                )
-        out = operation(*args, **kwargs)
-        self.steps.append((operation, args, kwargs, out))  # which keeps the memory, so that none is used anew
-        self.made |= {*map(memory_of, _tensors(out))}
-        return out
-
-    def repeat(self, images) -> Tensor:
-        """Return what the same operations make of other images of that number; no code of the network runs."""
-        now = {memory_of(self.images): images.untyped_storage()}
-
-        def moved(tensor):
-            if memory_of(tensor) not in now:
-                return tensor
-            seen = torch.empty(0, dtype=tensor.dtype)
-            return seen.set_(now[memory_of(tensor)], tensor.storage_offset(), tensor.shape, tensor.stride())
-
-        with torch.no_grad():
-            for operation, args, kwargs, made in self.steps:
-                again = operation(*tree_map_only(Tensor, moved, args), **tree_map_only(Tensor, moved, kwargs))
-                for old, new in zip(_tensors(made), _tensors(again), strict=True):
-                    now[memory_of(old)] = new.untyped_storage()
-            return moved(self.out)
-
-
-def _tensors(tree):
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
-
-
-def _run(network, images, when, training=False):
-    """Return the run on some images, if its outputs have the right form and come from images and parameters alone."""
-    run = _Run(network, images)
-    with _refusing(f"The network{when}, given {len(images)} of the images,"), torch.set_grad_enabled(training):
-        network.train(training)
-        with run:
-            run.out = out = network(images)
-    wanted = (len(images), CLASSES)
-    if not isinstance(out, Tensor) or tuple(out.shape) != wanted:
-        got = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-        raise Refused(f"For {plural(len(images), 'image')} the network returns {got}. Wanted shape {wanted}.")
-    if not out.isfinite().all():
-        raise Refused(f"The network{when} returns numbers that are not finite (inf or nan).")
-    return run
-
-
-class _WeightsApart(TorchFunctionMode):
-    """Multiplies what a normalisation or PReLU gives by its weights in an operation of its own, which a count sees."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if function is torch.prelu:
-            x, weight = args
-            return F.relu(x) - _along_channels(weight, x) * F.relu(-x)
-        if function not in NORMALISATIONS:
-            return function(*args, **kwargs)
-        given = signature(function).bind(*args, **kwargs)
-        weight, bias = (given.arguments.pop(name, None) for name in ("weight", "bias"))
-        out = function(*given.args, **given.kwargs)
-        if function not in (F.layer_norm, F.rms_norm):
-            weight, bias = (None if one is None else _along_channels(one, out) for one in (weight, bias))
-        out = out if weight is None else out * weight
-        return out if bias is None else out + bias
-
-
-def _along_channels(numbers, x):
-    return numbers.reshape(-1, *[1] * (x.dim() - 2))
-
-
-class _Apart(nn.Module):
-    """A network whose weights of normalisation are apart."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        with _WeightsApart():
-            return self.network(x)
-
-
-def _costs(network, images):
-    """Return parameters, and for one image MACs and bytes at the peak; counted on a shape and again on real images."""
-    run = _run(network, images, "")
-    layers = dict(network.named_modules())
-    with warnings.catch_warnings(), _refusing("The network, counted by cost_table,"):
-        warnings.simplefilter("ignore")  # what is not counted is refused below
-        try:
-            tables = cost_table(network, INPUT_SHAPE), cost_table(network, images, real=True)
-            apart = cost_table(_Apart(network).eval(), images[:2], real=True)
-            peak_bytes = memory_table(network, INPUT_SHAPE).total.peak_bytes
-        except ValuesNeeded as error:
-            text = "Your forward looks at values of the image (assert, if, .item()). Leave that out."
-            raise Refused(text) from error
-    for table in tables:
-        if table.uncounted:
-            raise Refused(f"cost_table cannot count {listed(table.uncounted)}. Wanted work that it counts.")
-    if apart.uncounted:
-        raise Refused(
-            f"Products with the weights of a normalisation or PReLU are summed by {listed(apart.uncounted)}, which is "
-            "the work of a linear layer that no count sees. Put an activation between, or leave out the weights."
-        )
-    for table in tables:
-        for row in table.rows:
-            if row.params and not row.macs and not isinstance(layers.get(row.name), WITHOUT_PRODUCTS):
-                raise Refused(
-                    f"{row.name} ({row.kind}) has {row.params:,} parameters and no counted MACs. Call the layer "
-                    "itself in your forward, as in self.f(x), and do not use its weight; or leave it out."
-                )
-    one, many = (table.total for table in tables)
-    if many.macs != one.macs * len(images) or not one.macs:
-        raise Refused(f"The network does {one.macs:,} MACs for one image, and {many.macs:,} for {len(images)} images.")
-    return run.params, one.macs, peak_bytes
