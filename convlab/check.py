@@ -12,20 +12,36 @@ from convlab.exercises.lesson_01 import (
 from convlab.exercises.lesson_02 import (
     conventions,
     flop_count,
-    linear_flops,
     metered_conv2d,
     param_count,
     recall_02,
 )
-from convlab.exercises.lesson_03 import channel_shuffle, grouped_claims, mac_count, reach, recall_03, wirings
+from convlab.exercises.lesson_03 import grouped_claims, mac_count, reach, recall_03, receptive_field, wirings
 from convlab.exercises.lesson_04 import recall_04, separable_macs, separable_saving, write_ups_04
 from convlab.exercises.lesson_05 import kernels_needed, largest_multiplier, merged_kernel, recall_05
-from convlab.exercises.lesson_06 import macs_behind, tool_numbers, transposed_macs
-from convlab.exercises.lesson_07 import remaining_share, slim_vgg, widest_middle
-from convlab.exercises.lesson_08 import grouped_flops, grouped_saving, verified_macs
-from convlab.exercises.lesson_09 import attainable_macs_per_second, median_call_seconds, slowdown_per_mac
-from convlab.exercises.lesson_10 import seeds_needed, standard_error, widest_separable
-from convlab.exercises.lesson_11 import design, tight_design
+from convlab.exercises.lesson_06 import images_per_second, recall_06, tool_numbers, transposed_macs, words
+from convlab.exercises.lesson_07 import counting_rules, recall_07, remaining_share, widest_middle
+from convlab.exercises.lesson_08 import macs_of_transformer, recall_08, unet_report
+from convlab.exercises.lesson_09 import (
+    grouped_saving,
+    judge_book,
+    judge_groups,
+    judge_parameters,
+    judge_readme,
+    judge_shapes,
+    judge_steps,
+    made_up_claims,
+    recall_09,
+    verified_macs,
+)
+from convlab.exercises.lesson_10 import (
+    attainable_macs_per_second,
+    median_call_seconds,
+    recall_10,
+    slowdown_per_mac,
+)
+from convlab.exercises.lesson_11 import recall_11, seeds_needed, standard_error, widest_separable
+from convlab.exercises.lesson_12 import design, low_memory_design, recall_12
 from convlab.exercises.predict import predict
 from convlab.exercises.unknown_name import watch_names as _watch_names
 

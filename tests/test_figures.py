@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
 from matplotlib.path import Path
@@ -18,8 +19,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from strategies import cases, layers, raises, torch_layer
 from test_canvas import COSTS, GROUPED, box, meet, shown, size, title, words
-from test_figures_accuracy import ATTEMPTS, BUDGET
-from test_figures_timing import LIVE, NOISY, PEAKS, THEN, THEN_ROWS
+from test_figures_accuracy import ATTEMPTS, BUDGET, PAIRS
+from test_figures_timing import GRID, LARGE, LIVE, NOISY, ONE_THREAD, PEAKS, THEN_ROWS
 from torch import nn
 
 from convlab import ConvSpec
@@ -31,6 +32,7 @@ from convlab.figures import (
     draw_accuracy,
     draw_cost_bars,
     draw_cost_profile,
+    draw_differences,
     draw_im2col,
     draw_lost_share,
     draw_matrix,
@@ -39,13 +41,14 @@ from convlab.figures import (
     draw_separable_saving,
     draw_shuffle,
     draw_time_against_macs,
+    draw_time_grid,
     draw_volumes,
     draw_window,
     draw_wiring,
     show,
     window_steps,
 )
-from convlab.figures.canvas import DRAWINGS, HIGHLIGHT, INPUT, KERNEL, MAX_CELLS, OUTPUT, tint
+from convlab.figures.canvas import DRAWINGS, HIGHLIGHT, INPUT, KERNEL, MAX_CELLS, OUTPUT, PAGE_INCHES, tint
 from convlab.figures.channels import kernel_pairs, shuffle_order
 from convlab.figures.matrix import wrong_cells
 from convlab.figures.window import window_taps
@@ -109,9 +112,11 @@ FIGURES = {
     "im2col": (draw_im2col, [Im2col(ConvSpec(1, 2, 3), (1, 1, 4, 4), 1)], {}),
     "photos": (draw_photo, [Photo("a ramp", RAMP), Photo("its edges", RAMP - 100), Photo("colours", COLOURS)], {}),
     "lost share": (draw_lost_share, [{"a random layer": [0.7, 0.5, 0], "a trained layer": [0.2, 0.1, 0]}], {}),
-    "roofline": (draw_roofline, [([PEAKS, THEN], [*LIVE, *THEN_ROWS])], {}),
+    "roofline": (draw_roofline, [([PEAKS, LARGE], LIVE)], {}),
+    "grid of times": (draw_time_grid, [GRID, ONE_THREAD], {}),
     "times": (draw_time_against_macs, [LIVE, [*LIVE, NOISY, *THEN_ROWS]], {"columns": 1}),
     "accuracy": (draw_accuracy, [(list(ATTEMPTS.values()), None), (list(ATTEMPTS.values()), BUDGET)], {"columns": 1}),
+    "differences": (draw_differences, [(PAIRS, 0.25), (PAIRS * 3, 0.1)], {"columns": 1}),
 }
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
@@ -570,6 +575,16 @@ def test_draw_cost_profile_has_a_bar_up_and_a_bar_down_for_each_row_with_a_cost_
     assert draw_cost_profile.describe(net).endswith(
         "Share of the MACs and of the parameters: a 100.0 % and < 0.1 %; c < 0.1 % and 100.0 %."
     )
+
+
+def test_the_profiles_of_one_figure_have_one_scale_and_leave_other_charts_alone():
+    top, other, bottom = Figure(figsize=(PAGE_INCHES, PAGE_INCHES)).subplots(3)
+    before = other.get_ylim()
+    draw_cost_profile(network((90, 50), (10, 50)), top)
+    draw_cost_profile(network((50, 80), (50, 20)), bottom)
+    low, high = top.get_ylim()
+    assert bottom.get_ylim() == (low, high) and low < -80 and high > 90
+    assert other.get_ylim() == before
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
-"""Accuracy is drawn over cost, live beside recorded, and the title compares only what may be compared."""
+"""Accuracy is drawn over cost, live beside recorded; differences with the intervals that decide what they show."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import t
 from strategies import raises
 from test_canvas import shown, size, title, words
 from test_figures_timing import bars, check_labels, legend, points
 
-from convlab.figures import draw_accuracy, show
+from convlab.figures import draw_accuracy, draw_differences, show
 from convlab.figures.scatter import MAX_POINTS
 from convlab.measuring.accuracy import Accuracy
 
@@ -53,18 +54,12 @@ def test_the_bar_is_one_standard_deviation_up_and_down_and_missing_for_one_seed(
 @pytest.mark.parametrize(
     ("rows", "wanted"),
     [
-        ([STANDARD, WORSE], "Less accurate than standard: worse"),
-        (
-            [STANDARD, UNCLEAR, BETTER, WORSE],
-            "Less accurate than standard: worse. More accurate than standard: better. No difference shown: unclear",
-        ),
-        ([STANDARD, WORSE, THEN], "Less accurate than standard: worse"),
-        ([STANDARD, THEN], "standard: 97 % correct"),  # of two sources: not compared
-        ([STANDARD, row("other seeds", 0.5, 0.4)], "standard: 97 % correct"),
-        ([row("a", 0.9), row("b", 0.1)], "a: 90 % correct"),
+        ([STANDARD, WORSE], "The highest mean of 2: standard, 97 % correct"),
+        ([STANDARD, BETTER, WORSE], "The highest mean of 3: better, 98 % correct"),
+        (STANDARD, "The highest mean of 1: standard, 97 % correct"),
     ],
 )
-def test_the_title_says_what_differs_from_the_first_of_the_same_seeds_and_source(rows, wanted):
+def test_without_a_budget_the_title_names_the_highest_mean(rows, wanted):
     assert title(draw_accuracy((rows, None))) == wanted
     assert draw_accuracy.describe((rows, None)).startswith(f"{wanted}. ")
 
@@ -172,5 +167,96 @@ def test_six_long_names_in_the_title_do_not_make_the_picture_wider_than_the_page
 )
 def test_a_chart_of_accuracy_says_what_is_wrong_and_what_was_wanted(data, error, message):
     for function in (draw_accuracy, draw_accuracy.describe):
+        with raises(error, message):
+            function(data)
+
+
+def far(label, *points):
+    """Return a network that is so many points better than `PLAIN`, which errs on 20 %, seed by seed."""
+    return row(label, *(accuracy + n / 100 for accuracy, n in zip(PLAIN.accuracies, points)))
+
+
+PLAIN = row("plain", 0.8, 0.78, 0.82, 0.8)
+PAIRS = [
+    (far("up", 3, 4, 3, 4), PLAIN),
+    (far("down", -9, -8, -9, -8), PLAIN),
+    (far("near", 1, -1, 1, -1), PLAIN),
+    (far("far", 9, -9, 9, -9), PLAIN),
+]
+# Means 3.5, −8.5, 0, 0; spreads √(1/3), √(1/3), √(4/3), √(324/3); half the intervals are t · spread / 2.
+HALF_95, HALF_CORRECTED = (t.ppf(1 - 0.05 / comparisons / 2, 3) / 2 for comparisons in (1, 4))
+SPREADS = 3**-0.5, 3**-0.5, (4 / 3) ** 0.5, 108**0.5
+
+
+def segments(ax, label):
+    """Return the ends of the bars of one kind, row by row: all are drawn like the one with the label."""
+    (first,) = [line for line in ax.lines if line.get_label() == label]
+    found = [line for line in ax.lines if (line.get_linewidth(), line.get_linestyle()) == looks(first)]
+    return [[*line.get_xdata(), *line.get_ydata()] for line in found]
+
+
+def looks(line):
+    return line.get_linewidth(), line.get_linestyle()
+
+
+def test_draw_differences_has_both_intervals_and_the_margin_of_each_pair():
+    ax = draw_differences((PAIRS, 0.25))
+    means = 3.5, -8.5, 0, 0
+    plain, corrected = segments(ax, "mean and 95 % interval"), segments(ax, "corrected interval")
+    for y, (mean, spread) in enumerate(zip(means, SPREADS)):
+        wanted = [mean - HALF_95 * spread, mean + HALF_95 * spread, y, y]
+        np.testing.assert_allclose(plain[y], wanted, atol=1e-3)
+        wanted = [mean - HALF_CORRECTED * spread, mean + HALF_CORRECTED * spread, y, y]
+        np.testing.assert_allclose(corrected[y], wanted, atol=1e-3)
+    margins = segments(ax, "margin")
+    np.testing.assert_allclose(margins, [[-5, -5, y - 0.5, y + 0.5] for y in range(4)])  # a quarter of 20 %
+    diamonds = [tuple(np.ravel(line.get_data())) for line in ax.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(diamonds, list(zip(means, range(4))), atol=1e-9)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [f"{name} − plain" for name in named(PAIRS)]
+    assert ax.get_ylim()[0] > 3 > 0 > ax.get_ylim()[1]  # the first row on top
+
+
+def named(pairs):
+    return [row.label for row, _ in pairs]
+
+
+def test_the_corrected_interval_decides_the_word_and_the_title_counts_the_words():
+    ax = draw_differences((PAIRS, 0.25))
+    assert words(ax) == ["better", "worse", "within the margin", "open"]
+    assert title(ax) == "Corrected for 4 comparisons: 1 better, 1 within the margin, 1 open, 1 worse"
+    (pair,) = [(far("little", 1.9, 0.5, 1.1, 1.5), PLAIN)]  # clear at 95 %, not for five comparisons
+    assert words(draw_differences(([pair], 0.25))) == ["better"]
+    assert words(draw_differences(([pair, *PAIRS], 0.25)))[0] == "within the margin"
+
+
+def test_a_margin_belongs_to_the_network_that_is_compared_with():
+    ax = draw_differences(([*PAIRS[:1], (PLAIN, STANDARD_4)], 0.5))
+    np.testing.assert_allclose([x for x, *_ in segments(ax, "margin")], [-10, -2])
+
+
+STANDARD_4 = row("standard", 0.96, 0.97, 0.95, 0.96)
+
+
+def test_the_alt_text_of_differences_says_every_number():
+    assert draw_differences.describe((PAIRS[:1], 0.25)) == (
+        "Corrected for 1 comparison: 1 better. up − plain: +3.50 points (95 %: +2.58 to +4.42; "
+        "corrected: +2.58 to +4.42; margin −5.00), better."
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (PAIRS, ValueError, "has length 4; wanted ([(network, other), …], margin)"),
+        (([], 0.25), TypeError, "[] is a list; wanted a list with at least one pair (network, other)"),
+        ((tuple(PAIRS), 0.25), TypeError, "is a tuple; wanted a list"),
+        (([PLAIN], 0.25), TypeError, "wanted a pair (network, other), each an Accuracy"),
+        (([(PLAIN, 0.9)], 0.25), TypeError, "0.9 is a float; wanted at least one Accuracy"),
+        ((PAIRS * 4, 0.25), ValueError, "differences=16 is too many to draw; wanted at most 12"),
+        (([(PLAIN, STANDARD)], 0.25), ValueError, "wanted the same for both"),
+    ],
+)
+def test_a_chart_of_differences_says_what_is_wrong_and_what_was_wanted(data, error, message):
+    for function in (draw_differences, draw_differences.describe):
         with raises(error, message):
             function(data)

@@ -14,7 +14,7 @@ from test_benchmark import timed_for
 from test_canvas import box, meet, shown, title, words
 
 from convlab import ConvSpec
-from convlab.figures import draw_roofline, draw_time_against_macs
+from convlab.figures import draw_roofline, draw_time_against_macs, draw_time_grid
 from convlab.figures.scatter import MAX_POINTS
 from convlab.measuring.timings import LayerTiming, Peaks
 
@@ -24,8 +24,9 @@ LAYERS = {  # on 2 images of 3 channels, 8 × 10: bytes of float32 moved and MAC
     "pointwise": ConvSpec.pointwise(3, 6, bias=False),  # 18 * 160 = 2,880
 }
 RECORDED = "recorded, 2026-01-02, Some CPU, 6 cores"
-PEAKS = Peaks(1e9, 2e8, 1, "2.13.0", "now")
-THEN = Peaks(5e8, 1e8, 1, "2.13.0", "then", RECORDED)
+PEAKS = Peaks(1e9, 2e8, 1, "2.13.0", "now", copied_bytes=2500)  # the layers touch 3,948 to 6,408 bytes
+THEN = Peaks(5e8, 1e8, 1, "2.13.0", "then", RECORDED, copied_bytes=2500)
+LARGE = Peaks(1e9, 1e8, 1, "2.13.0", "now", copied_bytes=10**8)
 
 
 def row(label, *milliseconds, **changed):
@@ -37,6 +38,34 @@ def row(label, *milliseconds, **changed):
 LIVE = [row("standard", 0.1), row("depthwise", 0.05), row("pointwise", 0.01)]
 THEN_ROWS = [row("depthwise", 0.2, source=RECORDED, measured_at="then")]
 NOISY = row("pointwise", 0.01, 0.02, 0.03, 0.04, 0.05)
+
+
+OTHER = [
+    LayerTiming(LAYERS["standard"], replace(LIVE[0].timing, measured_at="b")),
+    LayerTiming(
+        ConvSpec(27, 6, 1, bias=False),
+        timed_for(*[1e-4] * 5, label="depthwise", input_shape=(2, 27, 8, 10), measured_at="b"),
+    ),
+]
+CONDITIONS = [row(r.timing.label, 0.1, threads=n, measured_at=str(n)) for n in range(1, 19) for r in LIVE]
+
+
+def timed_under(label, factor, batch=2, **condition):
+    """Return one layer's timing under a condition, five rounds of it."""
+    found = row(label, *(factor * n for n in (1, 1.01, 1.02, 1, 1.01)), **condition)
+    shape = (batch, *found.timing.input_shape[1:])
+    return replace(found, timing=replace(found.timing, input_shape=shape, measured_at=f"{batch}"))
+
+
+GRID = [
+    timed_under(label, factor * threads, batch, threads=threads, backward=backward, memory_format=form)
+    for batch in (2, 16)
+    for form in ("contiguous", "channels_last")
+    for backward in (False, True)
+    for threads in (1, 2)
+    for label, factor in (("standard", 1), ("depthwise", 0.05 * batch), ("pointwise", 1 if backward else 1.4))
+]
+ONE_THREAD = [r for r in GRID if r.timing.threads == 1]
 
 
 def points(ax):
@@ -91,48 +120,61 @@ def test_the_bar_in_a_roofline_is_the_middle_half_of_the_repeats():
     np.testing.assert_allclose(bar[:, 1], (25920 / 0.4e6, 25920 / 0.2e6))
 
 
-def test_draw_roofline_draws_the_smaller_of_the_two_limits_of_each_machine():
-    ax = draw_roofline(([PEAKS, THEN], LIVE + THEN_ROWS))
-    for line, compute, memory in zip(ax.lines, (1, 0.5), (0.2, 0.1)):  # billions per second
+def test_draw_roofline_draws_the_roof_of_each_copy_that_a_layer_is_compared_with_and_of_the_largest():
+    middle = replace(LARGE, copied_bytes=30_000)
+    slower = replace(PEAKS, macs_per_second=9e8, process=2)
+    ax = draw_roofline(([PEAKS, slower, middle, LARGE, THEN], LIVE))
+    assert len(legend(ax)) == 3  # two roofs, and the points
+    for line, memory in zip(ax.lines, (0.2, 0.1)):  # billions per second
         x, y = line.get_data()
-        np.testing.assert_allclose(y, np.minimum(compute, memory * x))
+        np.testing.assert_allclose(y, np.minimum(1, memory * x))
         assert tuple(x[[0, -1]]) == pytest.approx(ax.get_xlim())
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
     assert legend(ax)[:2] == [
-        "roof, live, 1 thread: 1 billion MACs/s, 0.2 billion bytes/s",
-        "roof, recorded, 1 thread: 0.5 billion MACs/s, 0.1 billion bytes/s",
+        "roof with 0.005 MB copied: 1 billion MACs/s, 0.2 billion bytes/s",
+        "roof with 200 MB copied: 1 billion MACs/s, 0.1 billion bytes/s",
     ]
 
 
 def test_the_rates_of_a_gpu_are_written_without_an_exponent():
     fast = replace(PEAKS, macs_per_second=2.0905e14, bytes_per_second=2.8567e12)
-    assert "roof, live, 1 thread: 209,000 billion MACs/s, 2,860 billion bytes/s" in legend(draw_roofline((fast, LIVE)))
+    assert "copied: 209,000 billion MACs/s, 2,860 billion bytes/s" in legend(draw_roofline((fast, LIVE)))[0]
 
 
-def test_each_layer_is_compared_with_the_roof_of_its_own_source_and_threads():
+def test_each_layer_is_compared_with_the_roof_of_its_own_machine_and_threads():
     two = replace(PEAKS, threads=2, macs_per_second=4e9, bytes_per_second=8e8)
-    rows = [row("depthwise", 0.05), row("depthwise", 0.05, threads=2), *THEN_ROWS]
-    shares = [86.4 / 218.845, 86.4 / 875.38, 21.6 / 109.4225]  # million MACs/s; 1.0942 MACs a byte × the bandwidth
-    said = re.findall(r"([0-9.]+) %[;.] ", draw_roofline.describe(([two, THEN, PEAKS], rows)))
-    assert [float(share) for share in said[1:]] == pytest.approx([100 * share for share in shares], rel=1e-2)
-    with raises(ValueError, "'depthwise' was timed live with threads=2; wanted Peaks of that too"):
-        draw_roofline(([THEN, PEAKS], rows))
-    with raises(ValueError, f"'depthwise' was timed {RECORDED} with threads=1; wanted Peaks of that too"):
-        draw_roofline(([two, PEAKS], rows))
+    depthwise = row("depthwise", 0.05)
+    for rows, share in ((depthwise, 86.4 / 218.845), (row("depthwise", 0.05, threads=2), 86.4 / 875.38)):
+        # million MACs/s; 1.0942 MACs a byte × the bandwidth
+        (said,) = re.findall(r"reached: depthwise ([0-9.]+) %", draw_roofline.describe(([two, THEN, PEAKS], rows)))
+        assert float(said) == pytest.approx(100 * share, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("peaks", "rows", "message"),
+    [
+        ([THEN, PEAKS], row("depthwise", 0.05, threads=2), "'depthwise' touches 3,948 bytes, live, threads=2; wanted"),
+        (LARGE, LIVE[1], "'depthwise' touches 3,948 bytes, live, threads=1; wanted Peaks of that with a copy near"),
+        ([THEN, PEAKS], [*LIVE, *THEN_ROWS], "the timings are of 2 machines: live, 1 thread; recorded, 2026-01-02"),
+        ([THEN, PEAKS], [LIVE[0], row("depthwise", 0.05, threads=2)], "live, 1 thread; live, 2 threads; wanted one"),
+    ],
+)
+def test_a_roofline_is_of_one_machine_with_copies_of_the_size_of_its_layers(peaks, rows, message):
+    with raises(ValueError, message):
+        draw_roofline((peaks, rows))
 
 
 @pytest.mark.parametrize(
     ("rows", "wanted"),
     [
-        (LIVE, "Share of the roof reached: standard 32 %, pointwise 292 %"),
-        (LIVE[:1], "Share of the roof reached: standard 32 %"),
-        ([*LIVE[:2], NOISY], "Share of the roof reached: standard 32 %, depthwise 39.5 %"),
-        ([*LIVE[:2], *THEN_ROWS], "Share of the roof reached: standard 32 %, depthwise 39.5 %"),
-        ([*THEN_ROWS, *LIVE], "Share of the roof reached: depthwise 19.7 %"),
+        (LIVE, "2 images, 1 thread. Share of the roof reached: standard 32 %, pointwise 292 %"),
+        (LIVE[:1], "2 images, 1 thread. Share of the roof reached: standard 32 %"),
+        ([*LIVE[:2], NOISY], "2 images, 1 thread. Share of the roof reached: standard 32 %, depthwise 39.5 %"),
+        (THEN_ROWS, "2 images, 1 thread. Share of the roof reached: depthwise 19.7 %"),
         ([NOISY], "Too noisy to read: time it again on a quieter machine"),
     ],
 )
-def test_the_title_of_a_roofline_names_the_ends_of_the_readable_rows_of_one_run(rows, wanted):
+def test_the_title_of_a_roofline_names_the_ends_of_the_readable_rows(rows, wanted):
     assert title(draw_roofline(([PEAKS, THEN], rows))) == wanted
     assert draw_roofline.describe(([PEAKS, THEN], rows)).startswith(f"{wanted}. ")
 
@@ -177,13 +219,13 @@ def test_the_alt_text_of_a_chart_says_every_number_and_its_source():
         f"depthwise ({RECORDED}, 1 thread): 100 % of the MACs, 100 % of the time."
     )
     assert draw_roofline.describe((PEAKS, LIVE[:1])) == (
-        "Share of the roof reached: standard 32 %. standard (live, 1 thread): 4.04 MACs per byte, "
-        "0.259 billion MACs/s, 32 %. Roof, live, 1 thread: 1 billion MACs/s, 0.2 billion bytes/s."
+        "2 images, 1 thread. Share of the roof reached: standard 32 %. standard (live, 1 thread): 4.04 MACs per byte, "
+        "0.259 billion MACs/s, 32 %. Roof with 0.005 MB copied: 1 billion MACs/s, 0.2 billion bytes/s."
     )
 
 
-@pytest.mark.parametrize("draw", [draw_time_against_macs, lambda rows: draw_roofline(([PEAKS, THEN], rows))])
-def test_live_and_recorded_differ_in_marker_filling_and_words(draw):
+def test_live_and_recorded_differ_in_marker_filling_and_words():
+    draw = draw_time_against_macs
     for rows in (LIVE + THEN_ROWS, THEN_ROWS + LIVE):
         ax = draw(rows)
         found = [(label, *look, len(places)) for label, (places, *look) in points(ax).items()]
@@ -214,8 +256,9 @@ def test_no_label_of_a_chart_of_times_hides_anything(seed):
     rows = [row(name, 10**exponent) for name, exponent in zip([*LAYERS] * 4, exponents)]
     rows[5:] = [replace(r, timing=replace(r.timing, source=RECORDED, measured_at="then")) for r in rows[5:]]
     rows = [replace(r, timing=replace(r.timing, label=f"{r.timing.label} {n}")) for n, r in enumerate(rows)]
-    for draw, item in ((draw_time_against_macs, rows), (draw_roofline, ([PEAKS, THEN], rows))):
-        check_labels(shown(draw, item)[1], MAX_POINTS)
+    check_labels(shown(draw_time_against_macs, rows)[1], MAX_POINTS)
+    rows = [replace(r, timing=replace(r.timing, source="live")) for r in rows]
+    check_labels(shown(draw_roofline, ([PEAKS, LARGE], rows))[1], MAX_POINTS)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +270,11 @@ def test_no_label_of_a_chart_of_times_hides_anything(seed):
         (draw_roofline, (PEAKS,), ValueError, "has length 1; wanted (peaks, timings)"),
         (draw_roofline, (LIVE, PEAKS), TypeError, "is a LayerTiming; wanted at least one Peaks"),
         (draw_roofline, (PEAKS, LIVE * 4), ValueError, "timings=12 is too many to draw; wanted at most 10"),
-        (draw_roofline, ([PEAKS] * 5, LIVE), ValueError, "peaks=5 is too many to draw; wanted at most 4"),
+        (draw_time_grid, [], TypeError, "[] is a list; wanted at least one LayerTiming"),
+        (draw_time_grid, LIVE[1:], ValueError, "no layer beside a standard one; wanted LayerTimings with the label"),
+        (draw_time_grid, [*LIVE, *OTHER], ValueError, "two families of layers in one grid; wanted those at equal"),
+        (draw_time_grid, CONDITIONS, ValueError, "conditions=18 is too many to draw; wanted at most 16"),
+        (draw_time_grid, [*LIVE, *THEN_ROWS], ValueError, "the timings are of 2 sources, ['live', 'recorded, 2026"),
     ],
 )
 def test_a_chart_of_times_says_what_is_wrong_and_what_was_wanted(draw, data, error, message):
@@ -240,3 +287,53 @@ def test_a_dictionary_and_a_single_row_are_drawn_too():
     describe = draw_time_against_macs.describe
     assert describe({r.timing.label: r for r in LIVE}) == describe(LIVE)
     assert describe(LIVE[0]) == describe(LIVE[:1])
+
+
+def test_a_grid_has_a_column_for_each_condition_with_heads_in_words():
+    ax = draw_time_grid(GRID)
+    said = words(ax)
+    assert said[:2] == ["2 images", "16 images"]
+    assert said.count("contiguous") == said.count("channels-last") == 2
+    assert said.count("forward") == said.count("both passes") == 4
+    assert said.count("1") == said.count("2") == 8 and said.count("threads") == 1
+    assert [word for word in said if word in LAYERS] == ["depthwise", "pointwise"]
+    numbers = [word for word in said if re.fullmatch(r"\d\.\d+|\d\d", word)]
+    row_1, row_2 = ["0.10"] * 8 + ["0.80"] * 8, ["1.4", "1.4", "1.0", "1.0"] * 4
+    assert numbers == row_1 + row_2
+
+
+def test_a_grid_of_one_thread_has_wider_cells_and_no_threads():
+    said = words(draw_time_grid(ONE_THREAD))
+    assert "threads" not in said and "1" not in said
+    assert said.count("0.80") == 4
+
+
+def test_a_cell_has_the_colour_of_its_outcome_and_a_noisy_one_is_hatched_without_a_number():
+    noisy = [
+        replace(r, timing=replace(r.timing, seconds=(1, 2, 4, 3, 8))) if n == 1 else r for n, r in enumerate(ONE_THREAD)
+    ]
+    ax = draw_time_grid(noisy)
+    cells = [p for p in ax.patches if p.get_width() == 2]
+    faces = [to_hex(p.get_facecolor()) for p in cells]
+    assert [bool(p.get_hatch()) for p in cells] == [True] + [False] * 15
+    less, more, open_ = faces[1], faces[8], faces[9]
+    assert len({less, more, open_}) == 3 and open_ == "#ffffff"  # 1.0 with both passes is open
+    assert faces == ["#ffffff"] + [less] * 3 + [faces[4]] * 4 + [more, open_] * 4
+    assert faces[4] != less  # 0.8 is paler than 0.1
+    assert sum(word == "0.10" for word in words(ax)) == 3
+    assert (
+        title(ax)
+        == "Time over that of the standard layer, this machine: less in 7, more in 4, open in 4, not measured in 1"
+    )
+
+
+def test_the_alt_text_of_a_grid_says_every_number_with_its_condition():
+    said = draw_time_grid.describe(ONE_THREAD)
+    assert "2 images, channels-last, both passes, 1 thread: depthwise 0.10, pointwise 1.0; " in said
+    assert said.endswith("16 images, channels-last, both passes, 1 thread: depthwise 0.80, pointwise 1.0.")
+    assert said.startswith(f"{title(draw_time_grid(ONE_THREAD))}. ")
+
+
+def test_a_grid_of_a_recording_says_the_machine():
+    rows = [replace(r, timing=replace(r.timing, source=RECORDED)) for r in ONE_THREAD]
+    assert title(draw_time_grid(rows)).startswith("Time over that of the standard layer, Some CPU, 6 cores: less in 8")

@@ -84,7 +84,7 @@ def test_the_public_names_are_those_that_lessons_use(module):
         here = {name for name in here if getattr(getattr(found, name), "__module__", "") == module} - {"Counted"}
     late = {*getattr(found, "LATE", ())}  # they load torch
     modules = {name.split(".")[1] for name in FILES if "." in name} | {"annotations", "LATE"}
-    for_users = {"Call", "as_is", "explain", "memory_table", "report"} & late  # beside the lessons
+    for_users = {"Call", "as_is"} & late  # beside the lessons
     assert here - modules | late - for_users == used_by_lessons(module) - modules
     assert all(callable(getattr(found, name)) for name in here - modules | late)
 
@@ -131,6 +131,6 @@ def test_a_wheel_brings_every_recorded_file_and_every_script_along(tmp_path):
     where, *found = run("-c", LOAD_ALL, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}).splitlines()
     assert Path(where).is_relative_to(site)
     assert found == [f"{path.name} True" for path in sorted(ROOT.glob("convlab/measuring/recorded/*"))]
-    assert len(found) == 8
+    assert len(found) == 10
     scripts = [path.relative_to(ROOT) for path in ROOT.glob("convlab/**/*.js")]
     assert scripts and all((site / path).read_bytes() == (ROOT / path).read_bytes() for path in scripts)

@@ -22,6 +22,7 @@ def rows_to_record():
         LayerTiming(SEPARABLE, QUIET),
         LayerTiming(square, replace(QUIET, label="größer", threads=2)),
         Peaks(1e11, 3.3e10, 2, "2.13.0", "now"),
+        Peaks(1e11, 3.3e10, 2, "2.13.0", "now", copied_bytes=8, process=3),
         Accuracy("net", 818, 27_728, (3, 5), (0.9, 0.95), 8, "2.13.0"),
     ]
 
@@ -31,19 +32,29 @@ def test_load_returns_what_was_recorded_and_says_when_and_where(tmp_path, monkey
     monkeypatch.setattr(recordings, "machine", lambda accelerator: here)
     path, source = tmp_path / "times.json", "recorded, 2026-01-02, Some CPU, 6 cores"
     save(path, rows_to_record(), "python -m make_it")
-    one, chain, layer, peaks, trained = rows_to_record()
+    one, chain, layer, peaks, small, trained = rows_to_record()
     assert load(path) == [
         replace(one, source=source),
         LayerTiming(chain.layers, replace(one, source=source)),
         LayerTiming(layer.layers, replace(layer.timing, source=source)),
         replace(peaks, source=source),
+        replace(small, source=source),
         replace(trained, source=source),
     ]
-    assert [row.source for row in load(path)] == [source] * 5
+    assert [row.source for row in load(path)] == [source] * 6
     text = path.read_text(encoding="utf-8")
     assert json.loads(text)["machine"] == here
     assert json.loads(text)["command"] == "python -m make_it"
-    assert len(text.splitlines()) == 2 + 5 + 1  # one row a line
+    assert len(text.splitlines()) == 2 + 6 + 1  # one row a line
+
+
+def test_seconds_are_kept_to_four_digits_and_defaults_are_left_out(tmp_path):
+    timing = replace(QUIET, seconds=(0.00123456, 1.00004, 7.0), process=3)
+    save(tmp_path / "a.json", [timing, LayerTiming(ConvSpec(3, 6, 3), timing)], "make")
+    one, layer = load(tmp_path / "a.json")
+    assert one.seconds == layer.timing.seconds == (0.001235, 1.0, 7.0)
+    stored, _ = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["rows"]
+    assert stored["process"] == 3 and not {"spread", "source"} & set(stored)
 
 
 def test_save_refuses_what_is_not_live(tmp_path):

@@ -1,106 +1,88 @@
-"""Timings under several conditions: picked by name, compared in pairs, judged by the middle half of the rounds."""
+"""Timings under several conditions: compared in pairs, judged by processes, and never by what is too noisy."""
 
 from dataclasses import replace
+from itertools import combinations_with_replacement
+from math import isnan, log
 
+import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 from strategies import raises
 from test_benchmark import QUIET
 
 from convlab import ConvSpec
 from convlab.measuring.timing_tables import (
-    CONDITION,
-    condition_frame,
-    count_outcomes,
-    count_table,
+    Comparison,
+    Condition,
+    compare_layers,
+    compare_networks,
+    count_shorter_gains_less,
+    family,
+    interval,
+    layer_table,
+    outcomes,
     pick,
-    ratio_grid,
-    split_runs,
-    time_table,
+    roof_table,
+    tally,
+    verdict_table,
 )
 from convlab.measuring.timings import LayerTiming, Peaks
 
 STANDARD, GROUPED = ConvSpec(4, 8, (3, 2), bias=False), ConvSpec(4, 8, (3, 2), groups=4, bias=False)
-ROUNDS = (1.0, 2.0, 4.0, 3.0, 8.0)  # a drifting machine
+WIDE = ConvSpec(16, 8, (3, 2), groups=4, bias=False)  # as many MACs as the standard one
+ROUNDS = (1.0, 1.0, 1.1, 1.05, 1.1)
+NOISY = (1.0, 2.0, 4.0, 3.0, 8.0)
+CONDITION = Condition(2, "contiguous", False, 1)
 
 
-def timed_as(spec, label, factor, *, threads=1, form="contiguous", backward=False, batch=2, run="a", rounds=ROUNDS):
+def timed_as(
+    spec, label, factor, *, threads=1, form="contiguous", backward=False, batch=2, run="a", rounds=ROUNDS, process=0
+):
     timing = replace(
         QUIET, label=label, seconds=tuple(factor * seconds for seconds in rounds), threads=threads, backward=backward,
-        memory_format=form, input_shape=(batch, 4, 5, 7), measured_at=run,
+        memory_format=form, input_shape=(batch, spec.in_channels, 5, 7), measured_at=run, process=process,
     )  # fmt: skip
     return LayerTiming(spec, timing)
 
 
-def a_run(factors=(0.5, 0.6), **fixed):
+def a_run(factors=(0.5, 0.6), spec=GROUPED, label="4 groups", **fixed):
     """Return a run with one and two threads, where the grouped layer takes these factors of the standard one."""
     rows = []
     for threads, factor in zip((1, 2), factors):
         rows.append(timed_as(STANDARD, "standard", 1 / threads, threads=threads, **fixed))
-        rows.append(timed_as(GROUPED, "grouped", factor / threads, threads=threads, **fixed))
+        rows.append(timed_as(spec, label, factor / threads, threads=threads, **fixed))
     return rows
 
 
-def test_a_run_is_split_off_by_its_time_and_only_layers_are_kept():
-    first, second = a_run(run="a"), a_run(run="b")
-    assert split_runs([Peaks(1.0, 1.0, 1, "", ""), *first, QUIET, *second]) == [first, second]
+def processes(*factors, **options):
+    """Return the rows of a recording in several processes, one for each pair of factors."""
+    return [row for n, pair in enumerate(factors, 1) for row in a_run(pair, run=f"run {n}", process=n, **options)]
 
 
-def test_pick_finds_one_condition_by_the_fields_that_are_given():
-    run = [*a_run(batch=3), *a_run(form="channels_last", batch=3), *a_run(backward=True, batch=3)]
-    for row, condition in zip(run, condition_frame(run)[CONDITION].to_dict("records"), strict=True):
-        found = pick(run, **condition)
-        assert found[row.timing.label] is row
-        assert list(found) == ["standard", "grouped"]
-    assert list(pick(run, memory_format="channels_last", threads=2)) == ["standard", "grouped"]
+def evidence(rows, meaning="time", threads=1):
+    return {(c.meaning, c.condition.threads): c for c in compare_layers(rows)}[meaning, threads].evidence()
 
 
-@pytest.mark.parametrize(
-    ("wanted", "message"),
-    [
-        (
-            {"threads": 3},
-            "{'threads': 3} fits no condition; there are: batch=2, memory_format='contiguous', backward=F",
-        ),
-        ({"layout": "strided"}, "{'layout': 'strided'} fits no condition"),
-        (
-            {"batch": 2},
-            "{'batch': 2} fits several conditions; there are: batch=2, memory_format='contiguous', backward",
-        ),
-    ],
-)
-def test_pick_refuses_none_and_several_and_says_what_there_is(wanted, message):
-    with raises(ValueError, message):
-        pick(a_run(), **wanted)
+def test_each_layer_is_compared_with_the_standard_one_of_its_run_and_condition_round_by_round():
+    rows = [*a_run((0.5, 0.6)), *a_run((0.25, 0.75), form="channels_last", run="b", rounds=(2.0, 2.1, 2.2, 2.0))]
+    found = {(c.condition.memory_format, c.condition.threads, c.meaning): c for c in compare_layers(rows)}
+    assert len(found) == len(compare_layers(rows)) == 2 * (2 + 2 + 1)
+    middles = {key: c.evidence().middle for key, c in found.items()}
+    assert middles["contiguous", 1, "time"] == pytest.approx(0.5)
+    assert middles["contiguous", 1, "time per MAC"] == pytest.approx(2)  # a quarter of the MACs
+    assert middles["contiguous", 2, "second thread"] == pytest.approx(0.6 / 0.5)
+    assert middles["channels_last", 2, "second thread"] == pytest.approx(3)
+    assert {(c.label, c.equal, c.condition.batch) for c in found.values()} == {("4 groups", "shapes", 2)}
 
 
-def test_the_tables_compare_with_the_standard_layer_round_by_round():
-    rows = pick(a_run((0.5, 0.6)), threads=2)
-    counts, times = count_table(rows), time_table(rows)
-    outputs, weights = 2 * 8 * 3 * 6, 8 * 6  # 5×7 under a 3×2 kernel; 4 channels in 4 groups: 1 channel each
-    assert list(counts.loc["grouped"]) == [
-        "4 → 8",
-        f"{outputs * 6:,}",
-        "4",
-        f"{4 * (2 * 4 * 35 + weights + outputs):,}",
-        "0.701",
+def test_at_equal_macs_time_and_time_per_mac_are_one_meaning_and_the_second_thread_is_there():
+    found = compare_layers(a_run((1.5, 1.2), WIDE))
+    assert [(c.equal, c.meaning, c.condition.threads) for c in found] == [
+        ("MACs", "time", 1),
+        ("MACs", "time", 2),
+        ("MACs", "second thread", 2),
     ]
-    assert counts.loc["standard", "times fewer"] == "1"
-    assert list(times.loc["grouped"])[:3] == ["4", "1.67", "60 (60 to 60)"]
-    assert times.loc["standard", "billion MACs/s"] == f"{outputs * 24 / 1.5 / 1e9:.3g}"
-
-
-def test_the_grid_has_a_column_for_each_condition_and_a_row_for_each_batch_and_layer():
-    runs = [a_run((0.25, 0.75), batch=batch, run=str(batch)) for batch in (1, 16)]
-    grid = ratio_grid(*runs)
-    assert list(grid.index) == [(1, "grouped"), (16, "grouped")]
-    assert list(grid.columns) == [("contiguous", False, 1), ("contiguous", False, 2)]
-    assert grid.to_numpy().tolist() == [["0.25", "0.75"]] * 2
-
-
-def test_the_columns_of_the_grid_have_one_order():
-    runs = [a_run(run="a", form="channels_last"), a_run(run="b", backward=True), a_run(run="c")]
-    wanted = [("contiguous", False), ("contiguous", True), ("channels_last", False)]
-    assert list(ratio_grid(*runs).columns) == [(*pair, threads) for pair in wanted for threads in (1, 2)]
+    assert [c.evidence().outcome for c in found] == ["more", "more", "less"]
 
 
 @pytest.mark.parametrize(
@@ -108,20 +90,227 @@ def test_the_columns_of_the_grid_have_one_order():
     [
         ((0.5, 0.6), "less", "more", "more"),  # MACs / 4: less time, more for each MAC, and less gained by two threads
         ((0.2, 0.1), "less", "less", "less"),
-        ((1.5, 1.5), "more", "more", "open"),
+        ((2.0, 2.0), "more", "more", "open"),  # powers of two: equal to the last bit
     ],
 )
-def test_a_verdict_counts_the_three_meanings_apart(factors, time, each, second):
-    table = count_outcomes(["grouped"], a_run(factors))
-    assert list(table.columns) == ["less", "more", "open"]
-    wanted = {"time": (time, 2), "time per MAC": (each, 2), "second thread": (second, 1)}
-    for what, (word, count) in wanted.items():
-        assert table.loc[what].to_dict() == {"less": 0, "more": 0, "open": 0} | {word: count}
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_the_three_meanings_are_judged_apart(factors, time, each, second, count):
+    rows = processes(*[factors] * count)
+    assert evidence(rows).outcome == evidence(rows, threads=2).outcome == time
+    assert evidence(rows, "time per MAC").outcome == each
+    assert evidence(rows, "second thread", 2).outcome == second
 
 
-def test_a_verdict_is_open_where_the_middle_half_of_the_rounds_disagrees():
+@pytest.mark.parametrize("which", range(4))
+def test_a_noisy_timing_is_no_evidence_in_any_meaning_that_needs_it(which):
+    rows = a_run()
+    rows[which] = replace(rows[which], timing=replace(rows[which].timing, seconds=NOISY))
+    found = {(c.meaning, c.condition.threads): c.evidence().outcome for c in compare_layers(rows)}
+    noisy = which // 2 + 1  # the threads of the noisy one
+    for threads in (1, 2):
+        for meaning in ("time", "time per MAC"):
+            assert (found[meaning, threads] == "not measured") == (threads == noisy)
+    assert found["second thread", 2] == "not measured"
+    assert "not measured" not in [c.evidence().outcome for c in compare_layers(rows, noisy=True)]
+
+
+def test_from_one_process_the_middle_half_of_the_rounds_decides():
     run = a_run((1.0, 1.0))
-    mixed = replace(run[1].timing, seconds=(0.5, 1.0, 8.0, 6.0, 16.0))  # 0.5, 0.5, 2, 2, 2 of the standard layer
-    table = count_outcomes(["grouped"], [run[0], LayerTiming(GROUPED, mixed)])
-    assert table.loc["time"].to_dict() == {"less": 0, "more": 0, "open": 1}
-    assert "second thread" not in table.index
+    mixed = replace(run[1].timing, seconds=(0.9, 0.95, 1.2, 1.2, 1.2))
+    assert not mixed.is_noisy or mixed.spread < 0.25
+    run[1] = LayerTiming(GROUPED, replace(mixed, spread=0.3))
+    assert evidence(run).outcome == "open"
+    run[1] = LayerTiming(GROUPED, replace(mixed, spread=0.3, seconds=(0.9, 1.2, 1.2, 1.2, 1.3)))
+    assert evidence(run).outcome == "more"
+
+
+def test_each_process_is_one_number_the_median_of_its_rounds():
+    factors = [0.8, 0.9, 0.85, 0.8, 0.95, 0.7, 0.75, 0.9]
+    found = evidence(processes(*[(factor, factor) for factor in factors]))
+    assert found.middle == pytest.approx(np.exp(np.mean(np.log(factors))))
+    assert found[:3] == pytest.approx(interval(tuple(factors)))
+    assert found.outcome == "less"
+    # rounds that agree within a process prove nothing if the processes differ
+    assert evidence(processes(*[(factor, factor) for factor in (0.7, 1.3, 0.8, 1.2, 0.9, 1.1)])).outcome == "open"
+
+
+@pytest.mark.parametrize(("noisy", "outcome"), [(0, "less"), (3, "less"), (4, "not measured")])
+def test_a_process_with_a_noisy_timing_is_left_out_and_five_have_to_be_left(noisy, outcome):
+    rows = processes(*[(0.5, 0.5)] * 8)
+    for n in range(noisy):  # the standard layer, with one thread
+        at = 4 * n
+        rows[at] = replace(rows[at], timing=replace(rows[at].timing, seconds=NOISY))
+    assert evidence(rows).outcome == outcome
+    (found,) = [c for c in compare_layers(rows) if (c.meaning, c.condition.threads) == ("time", 1)]
+    assert (len(found.ratios), found.processes) == (8 - noisy, 8)
+    assert isnan(evidence(rows).middle) == (outcome == "not measured")
+
+
+def test_the_bootstrap_interval_is_near_that_of_every_sample_there_is():
+    """All ways to draw six of six with replacement, each as often as it occurs."""
+    ratios = (0.8, 0.9, 1.1, 1.0, 1.3, 0.95)
+    logs, weights, means = np.log(ratios), [], []
+    for drawn in combinations_with_replacement(range(6), 6):
+        counts = np.bincount(drawn, minlength=6)
+        weights.append(np.exp(sum(log(k) for k in range(1, 7)) - sum(log(k) for c in counts for k in range(1, c + 1))))
+        means.append(logs @ counts / 6)
+    order = np.argsort(means)
+    share = np.cumsum(np.array(weights)[order]) / 6**6
+    wanted = [np.exp(np.array(means)[order][np.searchsorted(share, p)]) for p in (0.025, 0.975)]
+    assert interval(ratios)[1:] == pytest.approx(wanted, rel=0.01)
+    assert interval(ratios) == interval.__wrapped__(ratios)  # one seed
+
+
+def test_the_corrected_interval_is_that_of_a_t_test_of_the_logarithms_at_a_smaller_level():
+    ratios = (0.8, 0.9, 0.85, 0.8, 0.95, 0.7, 0.75, 0.9)
+    wanted = ttest_1samp(np.log(ratios), 0).confidence_interval(1 - 0.05 / 400)
+    assert interval(ratios, 400)[1:] == pytest.approx(np.exp([wanted.low, wanted.high]))
+    found = Comparison("a", "shapes", CONDITION, "time", tuple((r,) for r in ratios), 8)
+    assert [found.evidence(count).outcome for count in (1, 400, 10**6)] == ["less", "open", "open"]
+
+
+def test_outcomes_are_chosen_by_kind_and_by_fields_of_the_comparison_and_of_its_condition():
+    found = compare_layers([*a_run((0.5, 1.5)), *a_run((2, 2), label="depthwise", backward=True, run="b")])
+    assert outcomes(found, label="grouped", meaning="time") == ["less", "more"]
+    assert outcomes(found, label="4 groups", meaning="time", threads=2) == ["more"]
+    assert outcomes(found, meaning="time", backward=True) == ["more", "more"]
+    assert outcomes(found, label="separable") == []
+    with pytest.raises(KeyError):
+        outcomes(found, label="grouped", layout="contiguous")
+
+
+def test_the_table_of_verdicts_counts_every_comparison_in_words():
+    rows = [*a_run((0.5, 0.6)), *a_run((0.5, 1.5), form="channels_last", run="b"), *a_run((3, 3), WIDE, run="c")]
+    table = verdict_table({"here": compare_layers(rows), "there": compare_layers(a_run((0.5, 0.5)))})
+    assert list(table.columns) == ["here", "there"]
+    assert table["here"].to_dict() == {
+        ("grouped", "equal shapes", "time"): "less 3 of 4, more 1",
+        ("grouped", "equal shapes", "time per MAC"): "more 4 of 4",
+        ("grouped", "equal shapes", "second thread"): "more 2 of 2",
+        ("grouped", "equal MACs", "time"): "more 2 of 2",
+        ("grouped", "equal MACs", "second thread"): "open 1 of 1",
+    }
+    assert table.loc[("grouped", "equal MACs", "time"), "there"] == ""
+
+
+def test_a_corrected_table_has_the_number_of_its_comparisons_in_its_intervals():
+    factors = [(f, f) for f in (0.5, 0.9, 0.5, 0.9, 0.5, 0.9)]
+    plain, corrected = (
+        verdict_table({"here": compare_layers(processes(*factors))}, corrected=c) for c in (False, True)
+    )
+    key = ("grouped", "equal shapes", "time")
+    assert plain.loc[key, "here"] == "less 2 of 2"
+    assert corrected.loc[key, "here"] == "open 2 of 2"
+
+
+def test_tally_counts_what_was_not_measured_apart():
+    assert tally(["not measured", "more", "open", "more"]) == "more 2 of 3, open 1 (1 blank)"
+
+
+@pytest.mark.parametrize(
+    ("factors", "wanted"),
+    [
+        ((0.5, 0.6), {"as said": 1, "against": 0, "open": 0}),  # shorter, and gains less
+        ((0.5, 0.4), {"as said": 0, "against": 1, "open": 0}),
+        ((1.5, 1.2), {"as said": 1, "against": 0, "open": 0}),  # longer, and gains more
+        ((1.5, 1.8), {"as said": 0, "against": 1, "open": 0}),
+    ],
+)
+def test_whether_the_shorter_call_gains_less_is_counted_both_ways(factors, wanted):
+    assert count_shorter_gains_less(compare_layers(a_run(factors))) == wanted
+    noisy = a_run(factors)
+    noisy[3] = replace(noisy[3], timing=replace(noisy[3].timing, seconds=NOISY))
+    assert count_shorter_gains_less(compare_layers(noisy)) == {"as said": 0, "against": 0, "open": 1}
+
+
+def test_pick_finds_one_condition_by_the_fields_that_are_given():
+    run = [*a_run(batch=3), *a_run(form="channels_last", batch=3), *a_run(backward=True, batch=3)]
+    for row in run:
+        timing = row.timing
+        condition = Condition(3, timing.memory_format, timing.backward, timing.threads)
+        found = pick([QUIET, *run], **condition._asdict())
+        assert found[timing.label] == row
+        assert list(found) == ["standard", "4 groups"]
+    assert list(pick(run, memory_format="channels_last", threads=2)) == ["standard", "4 groups"]
+
+
+def test_pick_puts_the_rounds_of_all_processes_in_a_row():
+    found = pick(processes((0.5, 1), (0.7, 1)), threads=1)
+    assert len(found["4 groups"].timing.seconds) == 10
+    assert found["4 groups"].timing.ratio(found["standard"].timing).median == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"threads": 3}, "{'threads': 3} fits no condition; there are: batch=2, memory_format='contiguous', backward"),
+        ({"layout": "strided"}, "{'layout': 'strided'} fits no condition"),
+        ({"batch": 2}, "{'batch': 2} fits several conditions; there are: batch=2, memory_format='contiguous'"),
+    ],
+)
+def test_pick_refuses_none_and_several_and_says_what_there_is(wanted, message):
+    with raises(ValueError, message):
+        pick(a_run(), **wanted)
+
+
+def test_rows_of_two_sources_or_two_families_are_refused():
+    other = [replace(row, timing=replace(row.timing, source="recorded, elsewhere")) for row in a_run()]
+    for call in (compare_layers, lambda rows: pick(rows, threads=1)):
+        with raises(ValueError, "the timings are of 2 sources, ['live', 'recorded, elsewhere']; wanted those of one"):
+            call([*a_run(), *other])
+    with raises(ValueError, "'4 groups' is two layers here; wanted the layers of one family"):
+        pick([*a_run(), *a_run(spec=WIDE, run="b")], threads=1)
+
+
+def test_a_family_is_the_runs_with_its_standard_layer():
+    other = [LayerTiming(WIDE, replace(r.timing, input_shape=(2, 16, 5, 7))) for r in a_run(run="b")]
+    rows = [Peaks(1.0, 1.0, 1, "", ""), *a_run(), QUIET, *other]
+    assert family(rows, {"standard": ([WIDE], (1, 16, 5, 7)), "4 groups": ([GROUPED], (1, 4, 5, 7))}) == other
+    assert family(rows, {"standard": ([STANDARD], (1, 4, 5, 7))}) == a_run()
+
+
+def test_the_table_of_layers_counts_those_of_the_first_and_gives_each_machine_a_column():
+    noisy = a_run((0.25, 0.5))
+    noisy[1] = replace(noisy[1], timing=replace(noisy[1].timing, seconds=NOISY))
+    table = layer_table({"recorded": a_run((0.5, 0.6)), "yours": noisy}, threads=1)
+    outputs, weights = 2 * 8 * 3 * 6, 8 * 6  # 5×7 under a 3×2 kernel; 4 channels in 4 groups: 1 channel each
+    intensity = outputs * 6 / (4 * (2 * 4 * 35 + weights + outputs))
+    assert table.loc["4 groups"].to_dict() == {
+        "channels": "4 → 8",
+        "MACs": f"{outputs * 6:,}",
+        "times fewer": "4",
+        "MACs per byte": f"{intensity:.3g}",
+        "faster, recorded": "2 (2 to 2)",
+        "faster, yours": "",
+    }
+    assert list(table.loc["standard"])[-2:] == ["1", "1"]
+
+
+def test_networks_are_compared_process_by_process_with_the_one_that_is_named():
+    timings = [
+        replace(
+            QUIET, label=label, seconds=tuple(f * s for s in ROUNDS), memory_format=form, measured_at=f"{n}", process=n
+        )
+        for n in range(1, 6)
+        for form in ("contiguous", "channels_last")
+        for label, f in (("small", 0.5), ("big", 1.0 + n / 100))
+    ]
+    found = compare_networks([*timings, *a_run()], "big")
+    assert [(c.label, c.condition.memory_format, len(c.ratios)) for c in found] == [
+        ("small", "contiguous", 5),
+        ("small", "channels_last", 5),
+    ]
+    wanted = np.exp(np.mean(np.log([0.5 / (1 + n / 100) for n in range(1, 6)])))
+    assert found[0].evidence().middle == pytest.approx(wanted)
+    assert found[0].evidence().outcome == "less"
+
+
+def test_the_table_of_roofs_has_the_median_and_the_best_round_of_all_processes_forward():
+    rows = [*processes((1, 1), (1, 0.5)), *a_run(backward=True, run="back"), *a_run(batch=512, run="too large")]
+    touched = rows[1].bytes_moved
+    peaks = [Peaks(1e9, 100.0 * n, threads, "", "", copied_bytes=touched // 2) for n in (1, 2) for threads in (1, 2)]
+    table = roof_table([*rows, QUIET], peaks, "4 groups")
+    assert list(table.index) == [("2 images", "contiguous", "1 thread"), ("2 images", "contiguous", "2 threads")]
+    best = touched / min(rows[3].timing.seconds + rows[7].timing.seconds) / 200  # bytes over the bytes of the roof
+    assert table.loc[("2 images", "contiguous", "2 threads"), "best round"] == f"{100 * best:.2g} %"
+    assert table.loc[("2 images", "contiguous", "1 thread"), "median round"] == f"{100 * touched / 1.05 / 200:.2g} %"

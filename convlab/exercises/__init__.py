@@ -2,5 +2,5 @@
 
 `exercise`, `choices` and `predict` say how one answers, `reply` what comes back, `compare` what equal means, `nearly`
 what is right but for its form; `common` holds what several share; `design` measures the
-networks of lesson 11, and `attempts` keeps them.
+networks of lesson 12, and `attempts` keeps them.
 """

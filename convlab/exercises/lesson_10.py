@@ -1,10 +1,41 @@
-"""The exercises of lesson 09: clock readings, the roofline, time per MAC."""
+"""The exercises of lesson 10: clock readings, the roofline, time per MAC."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from convlab.exercises.choices import Choices
 from convlab.exercises.exercise import Exercise
+
+recall_10 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "The image has its place in the MACs: each weight works once at every position, and both layers "
+                "have as many positions.",
+                "b": "Each filter reads an eighth of the channels: an eighth of the weights, and so of the MACs.",
+                "c": "The filters stay as many as they were. Only what each of them reads is divided by 8.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "That is the depthwise step alone. The pointwise step mixes the channels, and it costs more.",
+                "b": "The first step is missing: 1/9 is the pointwise step alone. The two shares are added.",
+                "c": "The depthwise step does 1/128 of the MACs, the pointwise step 1/9: together 0.119.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "It holds for some conditions, and the reader is not told for which.",
+                "b": "That is the word for a number or a statement that a count refutes.",
+                "c": "That is for what holds as it is printed, without a condition to add.",
+            },
+        ),
+    ]
+)
 
 
 def call_seconds(readings):
@@ -54,7 +85,7 @@ def roof(macs, bytes_moved, peak, bandwidth):
 
 attainable_macs_per_second = Exercise(
     target=roof,
-    cases=[(900, 800, 90.0, 12.0), (36_000, 820, 90.0, 12.0), (70, 20, 40.0, 11.0), (70, 20, 33.0, 11.0)],
+    cases=[(900, 2400, 90.0, 12.0), (36_000, 820, 90.0, 5.0), (70, 20, 40.0, 11.0), (70, 20, 33.0, 11.0)],
     mistakes={
         "That is the larger of the two limits. The layer has to keep both.": lambda m, b, peak, rate: max(
             peak, rate * m / b
@@ -67,6 +98,14 @@ attainable_macs_per_second = Exercise(
         ),
         "The bandwidth is in bytes per second. "
         "It has to be multiplied by MACs per byte before you compare.": lambda m, b, peak, rate: min(peak, rate),
+        "The bandwidth is in bytes already, so there are no bits to convert. "
+        "It has to be multiplied by MACs per byte.": lambda m, b, peak, rate: min(peak, 8 * rate),
+        "The bandwidth is in bytes already, not in bits: leave out the 8.": lambda m, b, peak, rate: min(
+            peak, 8 * rate * m / b
+        ),
+        "The number of bytes is known. A float has 4, and they are counted in it.": lambda m, b, peak, rate: min(
+            peak, rate * m / (4 * b)
+        ),
         "That multiplies by bytes per MAC. "
         "Bytes per second × MACs per byte = MACs per second.": lambda m, b, peak, rate: min(peak, rate * b / m),
         "That divides the bandwidth by the bytes alone: that is calls per second. "
@@ -122,6 +161,11 @@ slowdown_per_mac = Exercise(
         "That is the smallest ratio of the rounds. Wanted the median.": lambda s, m, s2, m2: (
             min(np.divide(s, s2)) * m2 / m
         ),
+        "That is the largest ratio of the rounds. Wanted the median.": lambda s, m, s2, m2: (
+            max(np.divide(s, s2)) * m2 / m
+        ),
+        "That compares the shortest round of one with the shortest of the other. They may be of different moments: "
+        "divide round by round.": lambda s, m, s2, m2: min(s) / min(s2) * m2 / m,
         "You return one ratio for each round. Take their median.": lambda s, m, s2, m2: np.divide(s, s2) * m2 / m,
         "That is the difference of the times for each MAC. Wanted their ratio.": lambda s, m, s2, m2: np.median(
             np.divide(s, m) - np.divide(s2, m2)

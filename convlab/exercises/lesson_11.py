@@ -1,4 +1,4 @@
-"""The exercises of lesson 10: what runs of a network show, and how wide it can be."""
+"""The exercises of lesson 11: what runs of a network show, and how wide it can be."""
 
 from __future__ import annotations
 
@@ -8,11 +8,41 @@ from math import ceil, floor
 import numpy as np
 
 from convlab.counting import cost_table
+from convlab.exercises.choices import Choices
 from convlab.exercises.common import widest
 from convlab.exercises.exercise import Exercise
 from convlab.measuring.accuracy import half_interval
-from convlab.measuring.digits_training import INPUT_SHAPE
+from convlab.measuring.digits_training import MNIST_SHAPE
 from convlab.networks.digits import small_network
+
+recall_11 = Choices(
+    [
+        (
+            "b",
+            {
+                "a": "Another machine changes both times. Then nobody knows what the layers did.",
+                "b": "In turns, a slow moment meets both layers, and their ratio stays.",
+                "c": "A day has its own load and its own temperature. Two days are two conditions.",
+            },
+        ),
+        (
+            "a",
+            {
+                "a": "One part for the pointwise step, one for the depthwise step: about 24 %.",
+                "b": "The two shares are added: both steps are done, one after the other.",
+                "c": "That is the pointwise step alone.",
+            },
+        ),
+        (
+            "c",
+            {
+                "a": "Nothing is multiplied: each channel is copied to another place.",
+                "b": "The pointwise layer multiplies. The shuffle only changes the order of the channels.",
+                "c": "It moves channels and multiplies nothing. Moving bytes may still take time.",
+            },
+        ),
+    ]
+)
 
 PAIRS = [
     (np.array([0.96, 0.97, 0.99, 0.98, 0.95]), np.array([0.95, 0.97, 0.96, 0.97, 0.93])),
@@ -83,10 +113,10 @@ def widest_by(macs):
 @cache
 def true_macs(width):
     """Return the MACs of the separable network of this width for one image."""
-    return cost_table(small_network("separable", width), INPUT_SHAPE).total.macs
+    return cost_table(small_network("separable", width), MNIST_SHAPE).total.macs
 
 
-def by_positions(before, after, depthwise=9, pointwise=1, first=9 * 64, linear=10):
+def by_positions(before, after, depthwise=9, pointwise=1, first=9 * 196, linear=10):
     """Return the MACs of a separable network by width, with two blocks on so many positions and two on as many."""
     return lambda width: (first + linear) * width + 2 * (before + after) * (depthwise * width + pointwise * width**2)
 
@@ -95,14 +125,14 @@ true_widest = widest_by(true_macs)
 
 widest_separable = Exercise(
     target=true_widest,
-    cases=[(96_848,), (10_664,), (40_000,), (250_000,)],
+    cases=[(296_432,), (32_576,), (120_000,), (750_000,)],
     mistakes={
         "That is one channel too many: it is over the budget.": lambda budget: true_widest(budget) + 1,
         "That stays below the budget. To meet it exactly is allowed.": lambda budget: widest(
-            by_positions(64, 16), budget - 1
+            by_positions(196, 49), budget - 1
         ),
         "That is the width of the standard network. Here the blocks are separable.": widest_by(
-            by_positions(64, 16, 0, 9)
+            by_positions(196, 49, 0, 9)
         ),
         "Those are FLOPs within the budget, or twice the MACs. The budget is in MACs.": widest_by(
             lambda width: 2 * true_macs(width)
@@ -110,24 +140,24 @@ widest_separable = Exercise(
         "Those are parameters within the budget. The budget is in MACs.": widest_by(
             lambda width: 4 * width**2 + 65 * width + 10
         ),
-        "The depthwise steps are missing: 9·width MACs at each position.": widest_by(by_positions(64, 16, 0)),
-        "The pointwise steps are missing: width² MACs at each position.": widest_by(by_positions(64, 16, 9, 0)),
-        "The first layer is missing. It has 9·width MACs at each of 64 positions.": widest_by(
-            by_positions(64, 16, first=0)
+        "The depthwise steps are missing: 9·width MACs at each position.": widest_by(by_positions(196, 49, 0)),
+        "The pointwise steps are missing: width² MACs at each position.": widest_by(by_positions(196, 49, 9, 0)),
+        "The first layer is missing. It has 9·width MACs at each of 196 positions.": widest_by(
+            by_positions(196, 49, first=0)
         ),
-        "All blocks are on 64 positions in your count. Behind the pooling there are 16.": widest_by(
-            by_positions(64, 64)
+        "All blocks are on 196 positions in your count. Behind the pooling there are 49.": widest_by(
+            by_positions(196, 196)
         ),
-        "That scales the width as the MACs: width 8 has 26,448. "
-        "Part of the MACs grows with the square of it.": lambda budget: floor(8 * budget / 26_448),
+        "That scales the width as the MACs: width 8 has 80,832. "
+        "Part of the MACs grows with the square of it.": lambda budget: floor(8 * budget / 80_832),
         "That takes all MACs to grow with width². "
-        "The first layer and the depthwise steps grow with width.": lambda budget: floor(8 * (budget / 26_448) ** 0.5),
+        "The first layer and the depthwise steps grow with width.": lambda budget: floor(8 * (budget / 80_832) ** 0.5),
     },
     hints=[
-        "cost_table(small_network('separable', width), (1, 1, 8, 8)).total.macs counts one width. Try one after the "
-        "other.",
+        "cost_table(small_network('separable', width), (1, 1, 14, 14)).total.macs counts one width. Try one after "
+        "the other.",
         "Start at width 1. As long as the next width fits into the budget, take it.",
-        "width = 1\nwhile cost_table(small_network('separable', width + 1), (1, 1, 8, 8)).total.macs <= budget:\n"
+        "width = 1\nwhile cost_table(small_network('separable', width + 1), (1, 1, 14, 14)).total.macs <= budget:\n"
         "    width += 1",
     ],
     takeaway="For the MACs of the standard network with 8 channels, a separable one can have 19.",

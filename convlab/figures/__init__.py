@@ -5,7 +5,7 @@ same module and with the same options, says in one or two sentences what the dra
 alt text. Here are the names that lessons import.
 """
 
-from convlab.figures.accuracy import draw_accuracy
+from convlab.figures.accuracy import draw_accuracy, draw_differences
 from convlab.figures.canvas import show
 from convlab.figures.channels import draw_shuffle, draw_wiring
 from convlab.figures.costs import draw_cost_bars, draw_cost_profile, draw_separable_saving, draw_volumes
@@ -13,5 +13,5 @@ from convlab.figures.im2col import Im2col, draw_im2col
 from convlab.figures.lost_share import draw_lost_share
 from convlab.figures.matrix import MatrixPanel, draw_matrix
 from convlab.figures.photos import Photo, draw_photo
-from convlab.figures.timing import draw_roofline, draw_time_against_macs
+from convlab.figures.timing import draw_roofline, draw_time_against_macs, draw_time_grid
 from convlab.figures.window import WindowStep, draw_window, window_steps

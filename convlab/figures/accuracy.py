@@ -1,16 +1,21 @@
-"""The figure of accuracy beside cost: what networks learned, live beside recorded, and what is within a budget.
+"""Figures of accuracy: beside cost, with what is within a budget, and as differences with their intervals.
 
-The bar through a point is one standard deviation up and down, over the seeds.
+In the first, the bar through a point is one standard deviation up and down, over the seeds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+
 from matplotlib.axes import Axes
 
-from convlab.figures.canvas import DASHES, INK, OUTPUT, check_pair, drawing, tint
+from convlab.figures.canvas import DASHES, INK, OUTPUT, check_limit, check_page_width, check_pair, drawing, given, tint
 from convlab.figures.scatter import Point, check_rows, draw_points
 from convlab.measuring.accuracy import Accuracy
-from convlab.wording import percent, plural
+from convlab.wording import minus, percent, plural
+
+MAX_DIFFERENCES = 12
+OUTCOMES = ("better", "within the margin", "open", "worse")
 
 
 def _checked(data):
@@ -33,26 +38,12 @@ def _is_within(row, budget):
 
 
 def _title(rows, budget):
-    """Say which rows are within the budget, or else which differ from the first, of those with the same seeds."""
-    first, *others = rows
-    if budget is not None:
-        within = [row.label for row in rows if _is_within(row, budget)]
-        return f"Within the budget, {len(within)} of {len(rows)}" + (f": {', '.join(within)}" if within else "")
-    others = [row for row in others if (row.seeds, row.source) == (first.seeds, first.source) and len(row.seeds) > 1]
-    if not others:
-        return f"{first.label}: {percent(first.mean)} correct"
-    less, more, unclear = (
-        f"Less accurate than {first.label}",
-        f"More accurate than {first.label}",
-        "No difference shown",
-    )
-    found = {less: [], more: [], unclear: []}
-    for row in others:
-        difference, words = row.difference(first), unclear
-        if difference.is_shown:
-            words = more if difference.mean > 0 else less
-        found[words].append(row.label)
-    return ". ".join(f"{words}: {', '.join(labels)}" for words, labels in found.items() if labels)
+    """Say which rows are within the budget, or else which has the highest mean."""
+    if budget is None:
+        best = max(rows, key=lambda row: row.mean)
+        return f"The highest mean of {len(rows)}: {best.label}, {percent(best.mean)} correct"
+    within = [row.label for row in rows if _is_within(row, budget)]
+    return f"Within the budget, {len(within)} of {len(rows)}" + (f": {', '.join(within)}" if within else "")
 
 
 def describe_accuracy(data) -> str:
@@ -76,9 +67,8 @@ def draw_accuracy(data, ax: Axes | None = None) -> Axes:
 
     Args:
         data: (rows, budget): Accuracy, one or a list of them, and None or what has the fields `accuracy`, `params` and
-            `macs`. The title compares with the first row what was trained from the same seeds, by 95 % intervals;
-            with a budget it names the rows that keep all three limits, and a staircase goes through those
-            that no other beats in accuracy and cost.
+            `macs`. With a budget the title names the rows that keep all three limits, and a staircase goes through
+            those that no other beats in accuracy and cost.
 
     Raises:
         TypeError: no pair, or no Accuracy in it.
@@ -107,4 +97,70 @@ def draw_accuracy(data, ax: Axes | None = None) -> Axes:
     ax.set_yticks([tick for tick in ax.get_yticks() if ax.get_ylim()[0] <= tick <= 100])
     ax.set(xlabel="thousand MACs for one image (log scale)", ylabel="accuracy on held-out images, %")
     ax.set_title(_title(rows, budget), loc="left")
+    return ax
+
+
+def _compared(data):
+    """Return for each pair its label, its two intervals, its margin in points and its outcome, and the title."""
+    check_pair(data, "([(network, other), …], margin), such as ([(separable, standard)], 0.25)")
+    pairs, margin = data
+    if not isinstance(pairs, list) or not pairs:
+        raise TypeError(f"{given(pairs)}; wanted a list with at least one pair (network, other)")
+    check_limit("differences", len(pairs), MAX_DIFFERENCES)
+    level, rows = 1 - 0.05 / len(pairs), []
+    for pair in pairs:
+        check_pair(pair, "a pair (network, other), each an Accuracy")
+        row, other = (check_rows(one, Accuracy, "networks", 1)[0] for one in pair)
+        points, corrected = other.error_points(margin), row.difference(other, level)
+        label = f"{row.label} − {other.label}"
+        rows.append((label, row.difference(other), corrected, points, corrected.outcome(points)))
+    counts = Counter(outcome for *_, outcome in rows)
+    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+    return rows, f"Corrected for {plural(len(rows), 'comparison')}: {words}"
+
+
+def describe_differences(data) -> str:
+    """Say the title, and of each difference its mean, both intervals, the margin and the outcome."""
+    rows, title = _compared(data)
+    said = [
+        minus(
+            f"{label}: {plain.mean:+.2f} points (95 %: {plain.low:+.2f} to {plain.high:+.2f}; "
+            f"corrected: {corrected.low:+.2f} to {corrected.high:+.2f}; margin {-points:.2f}), {outcome}"
+        )
+        for label, plain, corrected, points, outcome in rows
+    ]
+    return f"{title}. {'; '.join(said)}."
+
+
+@drawing(describe_differences)
+def draw_differences(data, ax: Axes | None = None) -> Axes:
+    """Draw how much more accurate one network is than another, a row for each pair: a forest plot.
+
+    The thick bar is the 95 % interval. The thin one is corrected for so many comparisons as there are rows: its level
+    is 1 − 0.05 / rows (Bonferroni). It decides the word at the right end, an outcome of `Difference.outcome`.
+
+    Args:
+        data: (pairs, margin): a list of (network, other), both Accuracy, and which share more errors than the other
+            network makes would not matter. A dashed line is at that margin.
+
+    Raises:
+        TypeError: no list of pairs, or no Accuracy in one.
+        ValueError: over 12 pairs, networks that are not to be compared, or a panel narrower than the page.
+    """
+    check_page_width(ax, "a chart of differences")
+    rows, title = _compared(data)
+    for y, (_, plain, corrected, points, outcome) in enumerate(rows):
+        names = iter(("mean and 95 % interval", "corrected interval", "margin") if not y else ("", "", ""))
+        ax.plot(plain[1:], (y, y), color=OUTPUT, linewidth=6, solid_capstyle="butt", label=next(names))
+        ax.plot(corrected[1:], (y, y), color=INK, linewidth=1.2, label=next(names))
+        ax.plot((-points, -points), (y - 0.5, y + 0.5), color=INK, linestyle=DASHES[1], linewidth=1, label=next(names))
+        ax.plot(plain.mean, y, marker="D", color=INK, markersize=5)
+        ax.text(1.02, y, outcome, transform=ax.get_yaxis_transform(), va="center")
+    bottom = len(rows) - 0.4
+    ax.plot((0, 0), (bottom, -0.6), color=INK, linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(rows)), [label for label, *_ in rows])
+    ax.set(ylim=(bottom, -1.4), xlabel="percentage points more accurate (below 0: less accurate)")
+    ax.set_box_aspect(0.3 * (len(rows) + 1) / 4.6)
+    ax.legend(loc="upper left", ncols=3, frameon=False, borderaxespad=0.2)  # in the place of one more row
+    ax.set_title(title, loc="left")
     return ax

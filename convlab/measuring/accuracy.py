@@ -1,4 +1,4 @@
-"""What a network learned: its accuracy in several runs, beside what it costs."""
+"""What a network learned: its accuracy in several runs, beside what it costs, and how sure a difference is."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import NamedTuple
 import numpy as np
 
 
-def half_interval(numbers) -> float:
-    """Return half the 95 % interval of the mean of two numbers or more: t·s/√n.
+def half_interval(numbers, level: float = 0.95) -> float:
+    """Return half the interval of the mean of two numbers or more: t·s/√n, by default the 95 % interval.
 
-    s is their standard deviation, t the 97.5 % point of Student's distribution with n − 1 degrees of freedom.
+    s is their standard deviation. Student's distribution with n − 1 degrees of freedom is between −t and t with the
+    probability `level`.
 
-    >>> round(half_interval([1, 2, 3]), 2)
-    2.48
+    >>> round(half_interval([1, 2, 3]), 2), round(half_interval([1, 2, 3], level=0.995), 2)
+    (2.48, 8.13)
     """
     from scipy.special import stdtrit  # a quarter of a second; only who compares waits for it
 
     n = len(numbers)
-    return float(stdtrit(n - 1, 0.975) * np.std(numbers, ddof=1) / np.sqrt(n))
+    return float(stdtrit(n - 1, (1 + level) / 2) * np.std(numbers, ddof=1) / np.sqrt(n))
 
 
 class Difference(NamedTuple):
-    """How much more accurate one network is than another, in percentage points: mean and 95 % interval of the mean."""
+    """How much more accurate one network is than another, in percentage points: mean and interval of the mean."""
 
     mean: float
     low: float
@@ -33,6 +34,16 @@ class Difference(NamedTuple):
     def is_shown(self) -> bool:
         """Whether the interval leaves out zero: the runs show which of the two is more accurate."""
         return self.low > 0 or self.high < 0
+
+    def outcome(self, margin: float) -> str:
+        """Say what the interval shows, if a loss of up to `margin` points does not matter.
+
+        >>> [Difference(0, *ends).outcome(1) for ends in ((0.1, 2), (-2, -0.1), (-0.9, 2), (-1.1, 2))]
+        ['better', 'worse', 'within the margin', 'open']
+        """
+        if self.is_shown:
+            return "better" if self.low > 0 else "worse"
+        return "within the margin" if self.low > -margin else "open"
 
     def __str__(self) -> str:
         return f"{self.mean:+.2f} points ({self.low:+.2f} to {self.high:+.2f})"
@@ -75,7 +86,15 @@ class Accuracy:
         """The standard deviation of one run, estimated from these; not a number for one run alone."""
         return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else float("nan")
 
-    def difference(self, other: Accuracy) -> Difference:
+    def error_points(self, share: float) -> float:
+        """Return what so large a share more errors is in percentage points: the margin of a comparison with this.
+
+        >>> round(Accuracy("net", 0, 0, (0,), (0.92,), 1, "").error_points(0.25), 6)  # a quarter of 8 %
+        2.0
+        """
+        return share * 100 * (1 - self.mean)
+
+    def difference(self, other: Accuracy, level: float = 0.95) -> Difference:
         """Return how much more accurate this is than `other`, in percentage points, paired seed by seed.
 
         The interval is the mean ± `half_interval` of the differences.
@@ -97,5 +116,5 @@ class Accuracy:
                 f"{other.source}; wanted the same for both, and two seeds at least"
             )
         points = 100 * np.subtract(self.accuracies, other.accuracies)
-        mean, half = float(points.mean()), half_interval(points)
+        mean, half = float(points.mean()), half_interval(points, level)
         return Difference(mean, mean - half, mean + half)

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import count, product
-from math import ceil
+from itertools import product
+from math import ceil, inf
 from time import perf_counter
 from typing import NamedTuple
 
@@ -86,7 +86,7 @@ def time_in_turns(
     *,
     repeats: int = 9,
     spread: float = 0.1,
-    max_seconds: float = 0.5,
+    max_seconds: float | None = 5.0,
     repeat_seconds: float = 0.01,
 ) -> list[Timing]:
     """Time functions in turns, after a warm-up of each; what takes over two seconds shows its progress.
@@ -96,8 +96,10 @@ def time_in_turns(
 
     Args:
         jobs: in the order of their turns.
-        repeats: rounds at least. More follow until each interquartile range is at most `spread` × its median, or
-            the rounds have taken `max_seconds` for each job.
+        repeats: rounds wanted. More follow until each interquartile range is at most `spread` × its median.
+        max_seconds: of the whole call, with the warm-up. When they have passed, no further turn begins, and a round
+            that is not complete is left out. So a timing may have fewer than `repeats`, and with fewer than 4 it counts
+            as noisy. With None there are just as many rounds as wanted, however long they take.
         repeat_seconds: the least time that a function runs in each round; a longer one averages short disturbances.
 
     Raises:
@@ -106,48 +108,64 @@ def time_in_turns(
         Exception: what a job raises, with a note that names the job.
 
     >>> x = torch.ones(2, 3)
-    >>> one, two = time_in_turns([Job("exp", torch.exp, (x,)), Job("sum", x.sum)], repeats=4, max_seconds=0)
+    >>> one, two = time_in_turns([Job("exp", torch.exp, (x,)), Job("sum", x.sum)], repeats=4, max_seconds=None)
     >>> one.input_shape, two.ratio(two).median
     ((2, 3), 1.0)
     """
+    start = perf_counter()
     jobs, repeats = [*map(_checked, jobs)], exact_int("repeats", repeats, MIN_REPEATS)
     now = datetime.now(UTC).isoformat()
     timers = [
         Timer("f(*args)", globals={"f": job.function, "args": job.arguments}, num_threads=job.threads) for job in jobs
     ]
-    seconds, calls = [[] for _ in jobs], []
+    limit = inf if max_seconds is None else max_seconds
     torch.empty(KEPT_BYTES, dtype=torch.uint8)  # freed at once: as in a program that has run for a while
-    with tqdm(total=repeats * len(jobs), delay=2, leave=False, file=sys.stdout, desc="timing") as bar:
-        for job, timer in zip(jobs, timers):
-            with _running(job):
-                calls.append(ceil(repeat_seconds / timer.blocked_autorange(min_run_time=WARM_UP_SECONDS).median))
-        start = perf_counter()
-        for done in count(1):
-            for job, timer, many, found in zip(jobs, timers, calls, seconds):
+
+    def turns(take, *parts):
+        """Return what each job gives in its turn, as far as there is time."""
+        found = []
+        for job, *part in zip(jobs, *parts):
+            if perf_counter() - start < limit:
                 with _running(job):
-                    found.append(timer.timeit(many).median)
-                bar.update()
-            if done < repeats:
-                continue
-            timings = [
-                Timing(
-                    label=job.label,
-                    seconds=tuple(found),
-                    calls_per_repeat=many,
-                    threads=job.threads,
-                    backward=job.backward,
-                    torch_version=torch.__version__,
-                    measured_at=now,
-                    spread=spread,
-                    **_seen(job.function, job.arguments),
-                )
-                for job, many, found in zip(jobs, calls, seconds)
-            ]
-            late = perf_counter() - start > max_seconds * len(jobs)
-            if late or not any(timing.is_noisy for timing in timings):
-                return timings
-            bar.total += len(jobs)
-            bar.set_description("noisy, timing again", refresh=False)
+                    found.append(take(*part))
+        return found
+
+    def timings():
+        seconds, many = [*zip(*rounds)] or [()] * len(jobs), calls + [0] * (len(jobs) - len(calls))
+        return [
+            Timing(
+                label=job.label,
+                seconds=found,
+                calls_per_repeat=number,
+                threads=job.threads,
+                backward=job.backward,
+                torch_version=torch.__version__,
+                measured_at=now,
+                spread=spread,
+                **_seen(job.function, job.arguments),
+            )
+            for job, number, found in zip(jobs, many, seconds)
+        ]
+
+    with tqdm(total=repeats * len(jobs), delay=2, leave=False, file=sys.stdout, desc="timing") as bar:
+        rounds, calls = [], turns(lambda timer: _calls_in(repeat_seconds, timer), timers)
+        while len(calls) == len(jobs):
+            found = turns(lambda timer, many: timer.timeit(many).median, timers, calls)
+            if len(found) < len(jobs):
+                break
+            rounds.append(found)
+            bar.update(len(jobs))
+            if len(rounds) >= repeats:
+                if max_seconds is None or not any(timing.is_noisy for timing in timings()):
+                    break
+                bar.total += len(jobs)
+                bar.set_description("noisy, timing again", refresh=False)
+    return timings()
+
+
+def _calls_in(seconds, timer):
+    """Warm a function up, and return how many calls of it take so long."""
+    return ceil(seconds / timer.blocked_autorange(min_run_time=WARM_UP_SECONDS).median)
 
 
 def compare(
@@ -164,7 +182,7 @@ def compare(
         TypeError: no mapping, or a job that cannot be called.
 
     >>> x = torch.ones(2, 3)
-    >>> timings = compare({"sum": x.sum, "exp": (torch.exp, x)}, repeats=4, max_seconds=0)
+    >>> timings = compare({"sum": x.sum, "exp": (torch.exp, x)}, repeats=4, max_seconds=None)
     >>> timings["exp"].input_shape, timings["sum"].ratio(timings["sum"]).median
     ((2, 3), 1.0)
     """
@@ -178,7 +196,7 @@ def compare(
 def median_seconds(f: Callable, *args, label: str | None = None, **options) -> Timing:
     """Time one function, called as f(*args), with the options and errors of `compare`.
 
-    >>> timing = median_seconds(torch.exp, torch.ones(2, 3), repeats=4, max_seconds=0)
+    >>> timing = median_seconds(torch.exp, torch.ones(2, 3), repeats=4, max_seconds=None)
     >>> timing.label, len(timing.seconds), timing.device, timing.dtype, timing.memory_format
     ('exp', 4, 'cpu', 'float32', 'contiguous')
     """
@@ -209,7 +227,7 @@ def time_conditions(
         ValueError: another memory format, a device that this machine has not, or that torch does not know.
 
     >>> layer = ConvSpec(3, 8, 3, bias=False), (1, 3, 6, 7)
-    >>> rows = time_conditions({"layer": layer}, backward=(False, True), repeats=4, max_seconds=0)
+    >>> rows = time_conditions({"layer": layer}, backward=(False, True), repeats=4, max_seconds=None)
     >>> [row.macs for row in rows]  # 27 * 8 * 4 * 5, and three times as many
     [4320, 12960]
     """
@@ -246,19 +264,21 @@ def _device_type(device):
     return kind
 
 
-def machine_peaks(threads: int = 1, device: str | None = None, repeat_seconds: float = 0.01) -> Peaks:
-    """Measure, now, the rate of a large float32 matrix product and of a large copy; best of 9 rounds.
+def machine_peaks(
+    threads: int = 1, device: str | None = None, repeat_seconds: float = 0.01, copied_bytes: int = COPY_BYTES
+) -> Peaks:
+    """Measure, now, the rate of a large float32 matrix product and of a copy; best of 9 rounds.
 
     The product takes 1024³ MACs on a CPU, 4096³ elsewhere. The copy of 140 MB moves 280 MB, counted as read once and
     written once. A cache above 280 MB would be measured in place of the memory. A layer whose data stay in a cache
-    can lie above the roof.
+    can lie above that roof; a smaller copy gives the cache's.
 
     Raises:
         ValueError: a device that this machine has not, or that torch does not know.
     """
     size = MATRIX_SIZE * (1 if _device_type(device) == "cpu" else 4)
-    source, target = torch.ones(2, COPY_BYTES // 4, device=device)  # written, so that the memory is really there
+    source, target = torch.ones(2, copied_bytes // 4, device=device)  # written, so that the memory is really there
     jobs = {"product": (torch.mm, *torch.rand(2, size, size, device=device)), "copy": (target.copy_, source)}
-    matrix, copy = compare(jobs, threads=threads, repeats=9, max_seconds=0, repeat_seconds=repeat_seconds).values()
-    rates = size**3 / min(matrix.seconds), 2 * COPY_BYTES / min(copy.seconds)
-    return Peaks(*rates, threads, copy.torch_version, copy.measured_at)
+    matrix, copy = compare(jobs, threads=threads, repeats=9, max_seconds=None, repeat_seconds=repeat_seconds).values()
+    rates = size**3 / min(matrix.seconds), 2 * copied_bytes / min(copy.seconds)
+    return Peaks(*rates, threads, copy.torch_version, copy.measured_at, copied_bytes=copied_bytes)

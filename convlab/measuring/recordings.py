@@ -2,7 +2,8 @@
 
 Those that the lessons read are in the folder `recorded` and travel with the package; benchmarks/README.md lists them.
 
-Of a layer only seconds are stored: its MACs and bytes are counted again when the file is read.
+Of a layer only seconds are stored, to four digits: its MACs and bytes are counted again when the file is read. What
+has its default is left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -69,10 +70,20 @@ def save(path: str | Path, rows: Iterable[Row], command: str, accelerator: str =
     for row in rows:
         if row.source != "live":
             raise ValueError(f"{row!r} is not live; wanted results that were measured here")
-        lines.append(json.dumps({"kind": type(row).__name__, **asdict(row)}))
+        lines.append(json.dumps({"kind": type(row).__name__, **_stored(row)}))
     head = json.dumps({"command": command, "machine": machine(accelerator)})
     text = head.removesuffix("}") + ',\n"rows": [\n' + ",\n".join(lines) + "\n]}\n"
     Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _stored(row):
+    """Return the fields of a result that have not their default, with seconds to four digits."""
+    if isinstance(row, LayerTiming):
+        return {"layers": [_stored(spec) for spec in row.layers], "timing": _stored(row.timing)}
+    usual = asdict(ConvSpec(1, 1, 1)) if isinstance(row, ConvSpec) else {f.name: f.default for f in fields(row)}
+    needed = {"in_channels", "out_channels", "kernel_size"}
+    kept = {name: value for name, value in asdict(row).items() if name in needed or value != usual[name]}
+    return kept | {"seconds": [float(f"{s:.4g}") for s in row.seconds]} if isinstance(row, Timing) else kept
 
 
 def load(path: str | Path) -> list[Row]:

@@ -1,140 +1,354 @@
-"""Tables of layers that were timed under several conditions, each compared with the standard layer of its run.
+"""Layers that were timed under several conditions: each compared with the standard layer of its run, and judged.
 
-A condition is the batch, the memory format, whether the backward pass was run too, and the number of threads. Every
-ratio is taken round by round.
+A condition is the batch, the memory format, whether the backward pass was run too, and the number of threads. A ratio
+is taken round by round, in one run. A noisy timing is no evidence: what needs it is not measured.
+
+The state of a process, such as where its memory lies, stays as long as it runs. So the rounds of one process agree
+better than two processes do, and in a recording of several processes each gives one number, the median of its rounds.
+Where there is only one process, its rounds can give a weak rule and no interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from math import nan
+from typing import NamedTuple
 
 import numpy as np
-from pandas import Categorical, DataFrame
+from pandas import DataFrame
 
-from convlab.measuring.timings import QUARTILES, LayerTiming, Ratio
+from convlab.measuring.timings import QUARTILES, LayerTiming, Peaks, Timing, best_peaks, nearest_peaks
+from convlab.wording import percent, plural
 
 BASE = "standard"  # the label of the layer that the others are compared with
-CONDITION = ["batch", "memory_format", "backward", "threads"]
-FORMATS = ["contiguous", "channels_last", "strided"]  # in the order of the tables
-OUTCOMES = ["less", "more", "open"]
+KINDS = {
+    "grouped": ("2 groups", "4 groups", "8 groups", "32 groups"),
+    "depthwise": ("depthwise",),
+    "separable": ("separable",),
+}
+MEANINGS = ("time", "time per MAC", "second thread")
+OUTCOMES = ("less", "more", "open", "not measured")
+MIN_PROCESSES = 5  # fewer give no interval worth the name
+RESAMPLES = 9999
 
 
-def split_runs(rows: Iterable) -> list[list[LayerTiming]]:
-    """Return the layer timings among the rows, one list for each run."""
+class Condition(NamedTuple):
+    """What was fixed while a layer was timed."""
+
+    batch: int
+    memory_format: str
+    backward: bool
+    threads: int
+
+
+class Evidence(NamedTuple):
+    """A ratio to the standard layer: its middle, its interval, and the outcome, one of `OUTCOMES`."""
+
+    middle: float
+    low: float
+    high: float
+    outcome: str
+
+    def __str__(self) -> str:
+        return "" if self.outcome == OUTCOMES[-1] else f"{self.middle:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+class Comparison(NamedTuple):
+    """A layer beside the standard one, in one meaning of "faster", under one condition.
+
+    `equal` says what the two have in common, "shapes" or "MACs". `ratios` has for each process in which no timing was
+    noisy the ratios of its rounds, `processes` is how many there were.
+
+    The meanings: "time", "time per MAC", and "second thread": the time with two threads over that with one, where less
+    means that the second thread helps more. At equal MACs the first two are the same, and only the first is there.
+    """
+
+    label: str
+    equal: str
+    condition: Condition
+    meaning: str
+    ratios: tuple[tuple[float, ...], ...]
+    processes: int
+
+    def evidence(self, comparisons: int = 1) -> Evidence:
+        """Return what the ratios say of 1: "less" or "more" if the interval lies on one side of it, else "open".
+
+        Args:
+            comparisons: how many the interval is corrected for, so that with 95 % none of all is wrong (Bonferroni).
+
+        From one process: the middle half of its rounds, whatever `comparisons`. From five and more: the geometric mean
+        of their medians with a bootstrap interval of 95 %; corrected, with a t interval of the logarithms, since eight
+        numbers drawn again and again cannot say what happens once in a thousand times. From fewer: not measured.
+        """
+        if len(self.ratios) < (MIN_PROCESSES if self.processes > 1 else 1):
+            return Evidence(nan, nan, nan, "not measured")
+        if self.processes == 1:
+            low, middle, high = np.quantile(self.ratios[0], QUARTILES).tolist()
+        else:
+            middle, low, high = interval(tuple(float(np.median(rounds)) for rounds in self.ratios), comparisons)
+        return Evidence(middle, low, high, "less" if high < 1 else "more" if low > 1 else "open")
+
+
+@cache  # the figure, its alt text and the tables ask for the same
+def interval(ratios: tuple[float, ...], comparisons: int = 1) -> tuple[float, float, float]:
+    """Return the geometric mean of ratios, one of each process, and the ends of its interval.
+
+    For one comparison a percentile bootstrap of 95 %; of eight values it covers a little less. For several a t interval
+    of the logarithms at 1 − 0.05/comparisons.
+
+    >>> [round(number, 3) for number in interval((0.5, 0.5, 0.5, 0.5, 0.5))]
+    [0.5, 0.5, 0.5]
+    >>> [round(number, 2) for number in interval((0.4, 0.5, 0.625, 0.5, 0.5), comparisons=10)]
+    [0.5, 0.34, 0.74]
+    """
+    from scipy.stats import bootstrap, t  # half a second; only who compares waits for it
+
+    logs = np.log(ratios)
+    if comparisons == 1:
+        found = bootstrap(
+            (logs,), np.mean, method="percentile", n_resamples=RESAMPLES, random_state=np.random.default_rng(0)
+        ).confidence_interval
+        ends = found.low, found.high
+    else:
+        half = t.ppf(1 - 0.025 / comparisons, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
+        ends = logs.mean() - half, logs.mean() + half
+    return tuple(float(np.exp(end)) for end in (logs.mean(), *ends))
+
+
+def _condition(row):
+    timing = row.timing
+    return Condition(timing.input_shape[0], timing.memory_format, timing.backward, timing.threads)
+
+
+def _layers(rows):
+    """Return the layer timings among rows of one source."""
     layers = [row for row in rows if isinstance(row, LayerTiming)]
-    return [list(run) for _, run in groupby(layers, lambda row: row.timing.measured_at)]
+    if len(sources := {row.source for row in layers}) > 1:
+        raise ValueError(f"the timings are of {len(sources)} sources, {sorted(sources)}; wanted those of one")
+    return layers
 
 
-def condition_frame(rows: Iterable[LayerTiming]) -> DataFrame:
-    """Return a line for each timing: its run, its condition, its label, and the timing itself in the column "row"."""
-    rows = list(rows)
-    timings = [row.timing for row in rows]
-    labels = list(dict.fromkeys(timing.label for timing in timings))  # tables keep the order of the run
-    return DataFrame(
-        {
-            "run": [timing.measured_at for timing in timings],
-            "label": Categorical([timing.label for timing in timings], labels),
-            "batch": [timing.input_shape[0] for timing in timings],
-            "memory_format": Categorical([timing.memory_format for timing in timings], FORMATS),
-            "backward": [timing.backward for timing in timings],
-            "threads": [timing.threads for timing in timings],
-            "row": rows,
-        }
-    )
+def _equal(row, base):
+    """Return what a layer and the standard one have in common."""
+    shapes = [(r.timing.input_shape, r.cost.total.output_shape) for r in (row, base)]
+    return "shapes" if shapes[0] == shapes[1] else "MACs" if row.macs == base.macs else ""
 
 
-def pick(rows: Iterable[LayerTiming], **wanted) -> dict[str, LayerTiming]:
-    """Return label → timing for one condition, given by its fields; a field left out has to be the same in all.
+def _rounds(one, two, noisy=False):
+    """Return the ratios of two timings round by round, none if one of them is noisy."""
+    return () if not noisy and (one.is_noisy or two.is_noisy) else tuple(np.divide(one.seconds, two.seconds).tolist())
+
+
+def compare_layers(rows: Iterable, noisy: bool = False) -> list[Comparison]:
+    """Return every comparison with the standard layer that the rows of one source allow.
+
+    Args:
+        noisy: whether noisy timings count too, to see what leaving them out has done.
 
     Raises:
-        ValueError: no timing has this condition, or the timings left are of more than one.
+        ValueError: timings of several sources.
     """
-    frame = condition_frame(rows)
-    is_wanted = [
-        all(getattr(line, name, None) == value for name, value in wanted.items()) for line in frame.itertuples()
+    rows, runs = _layers(rows), {}
+    processes = len({row.timing.process for row in rows})
+    for row in rows:
+        runs.setdefault(row.timing.measured_at, {}).setdefault(_condition(row), {})[row.timing.label] = row
+    found = {}
+    for run in runs.values():
+        for condition, layers in run.items():
+            for label, row in layers.items():
+                if label != BASE and BASE in layers:
+                    for meaning, ratios in _meanings(run, condition, label, noisy):
+                        key = label, _equal(row, layers[BASE]), condition, meaning
+                        found.setdefault(key, []).extend([tuple(ratios.tolist())] if ratios.size else [])
+    return [Comparison(*key, tuple(ratios), processes) for key, ratios in found.items()]
+
+
+def _meanings(run, condition, label, noisy):
+    """Yield each meaning that one run has of a layer, with the ratios of its rounds, none where a timing is noisy."""
+    row, base = run[condition][label], run[condition][BASE]
+    time = np.array(_rounds(row.timing, base.timing, noisy))
+    yield "time", time
+    if row.macs != base.macs:
+        yield "time per MAC", time * base.macs / row.macs
+    one = run.get(condition._replace(threads=1), {})
+    if condition.threads == 2 and {label, BASE} <= one.keys():
+        alone = np.array(_rounds(one[label].timing, one[BASE].timing, noisy))
+        yield "second thread", time / alone if time.size and alone.size else time[:0]
+
+
+def tally(outcomes: Iterable[str]) -> str:
+    """Count outcomes in words, the most frequent first; what was not measured, a blank, is in brackets.
+
+    >>> tally(["open", "less", "less", "not measured"])
+    'less 2 of 3, open 1 (1 blank)'
+    >>> tally(["more", "more"]), tally(["not measured"]), tally([])
+    ('more 2 of 2', '(1 blank)', '')
+    """
+    counts = Counter(outcomes)
+    blank = counts.pop("not measured", 0)
+    said = [f"{outcome} {count}" for outcome, count in counts.most_common()]
+    said[:1] = [f"{first} of {counts.total()}" for first in said[:1]]
+    return " ".join(filter(None, [", ".join(said), f"({blank} blank)" * bool(blank)]))
+
+
+def outcomes(comparisons: Iterable[Comparison], corrected_for: int = 1, **wanted) -> list[str]:
+    """Return the outcomes of the comparisons that have the wanted fields, or fields of their condition.
+
+    `label` may be a kind, one of `KINDS`, such as "grouped".
+    """
+    labels = KINDS.get(wanted.get("label"), (wanted.get("label"),))
+    wanted = {name: value for name, value in wanted.items() if name != "label"}
+    return [
+        found.evidence(corrected_for).outcome
+        for found in comparisons
+        if found.label in labels or labels == (None,)
+        if all(({**found._asdict(), **found.condition._asdict()})[name] == value for name, value in wanted.items())
     ]
-    found = frame[is_wanted]
-    there = (frame if found.empty else found)[CONDITION].drop_duplicates()
-    if found.empty or len(there) != 1:
-        listed = "; ".join(", ".join(f"{k}={v!r}" for k, v in one.items()) for one in there.to_dict("records"))
-        raise ValueError(
-            f"{wanted} fits {'no condition' if found.empty else 'several conditions'}; there are: {listed}"
-        )
-    return dict(zip(found.label, found.row))
 
 
-def count_table(rows: dict[str, LayerTiming]) -> DataFrame:
-    """Return what is counted: channels, MACs, how many times fewer than the standard layer, bytes, MACs per byte."""
+def verdict_table(machines: Mapping[str, Iterable[Comparison]], corrected: bool = False) -> DataFrame:
+    """Return how often each kind of layer is less and more than the standard one, in words: a column for each machine.
+
+    Args:
+        machines: name → the comparisons of one source.
+        corrected: whether the intervals are corrected for the number of comparisons in their column; those of one
+            process cannot be.
+    """
+    columns = {}
+    for name, compared in machines.items():
+        compared = [found for found in compared if any(found.label in labels for labels in KINDS.values())]
+        columns[name] = {
+            (kind, f"equal {equal}", meaning): tally(
+                outcomes(compared, len(compared) if corrected else 1, label=kind, equal=equal, meaning=meaning)
+            )
+            for kind in KINDS
+            for equal in ("shapes", "MACs")
+            for meaning in MEANINGS
+        }
+    frame = DataFrame(columns).rename_axis(["layer", "at", "ratio of"])
+    return frame[(frame != "").any(axis="columns")]
+
+
+def count_shorter_gains_less(comparisons: Iterable[Comparison]) -> dict[str, int]:
+    """Count where the layer that takes less time with one thread gains less from a second, and where more.
+
+    Both have to be decided: comparisons with an open outcome, and those not measured, are "open".
+    """
+    found = {(c.label, c.equal, c.condition, c.meaning): c for c in comparisons}
+    counts = Counter({"as said": 0, "against": 0, "open": 0})
+    for (label, equal, condition, meaning), second in found.items():
+        if meaning == "second thread":
+            alone = found[label, equal, condition._replace(threads=1), "time"].evidence().outcome
+            gain = second.evidence().outcome
+            is_decided = {alone, gain} <= {"less", "more"}
+            counts["open" if not is_decided else "as said" if alone != gain else "against"] += 1
+    return dict(counts)
+
+
+def pick(rows: Iterable, **wanted) -> dict[str, LayerTiming]:
+    """Return label → timing for one condition; the rounds of several processes are put in a row.
+
+    Args:
+        rows: of one source; what is no LayerTiming is left out.
+        wanted: fields of the condition; one left out has to be the same in all.
+
+    Raises:
+        ValueError: no timing has this condition, or the timings left are of more than one, or of two families.
+    """
+    rows = _layers(rows)
+    fits = [row for row in rows if all(getattr(_condition(row), name, None) == wanted[name] for name in wanted)]
+    there = dict.fromkeys(map(_condition, fits or rows))
+    if not fits or len(there) != 1:
+        listed = "; ".join(", ".join(f"{k}={v!r}" for k, v in one._asdict().items()) for one in there)
+        raise ValueError(f"{wanted} fits {'several conditions' if fits else 'no condition'}; there are: {listed}")
+    found = {}
+    for row in fits:
+        found.setdefault(row.timing.label, []).append(row)
+    for label, same in found.items():
+        if len({row.layers for row in same}) > 1:
+            raise ValueError(f"{label!r} is two layers here; wanted the layers of one family, such as {same[0].layers}")
+    return {label: _pooled(same) for label, same in found.items()}
+
+
+def _pooled(rows):
+    """Return one timing with the rounds of all."""
+    first, seconds = rows[0], [seconds for row in rows for seconds in row.timing.seconds]
+    return LayerTiming(first.layers, replace(first.timing, seconds=tuple(seconds)))
+
+
+def family(rows: Iterable, layers: Mapping) -> list[LayerTiming]:
+    """Return the timings of the runs whose standard layer is that of a family: label → (layers, input shape)."""
+    rows, base = [row for row in rows if isinstance(row, LayerTiming)], tuple(layers[BASE][0])
+    runs = {row.timing.measured_at for row in rows if (row.timing.label, row.layers) == (BASE, base)}
+    return [row for row in rows if row.timing.measured_at in runs]
+
+
+def layer_table(machines: Mapping[str, Iterable], **condition) -> DataFrame:
+    """Return what is counted of each layer, and how many times faster than the standard one each machine ran it.
+
+    In brackets is the interval of the evidence; a cell is blank where a timing was too noisy.
+
+    Args:
+        machines: name → rows of one family; those of the first are counted.
+        condition: as for `pick`.
+    """
+    counted = pick(next(iter(machines.values())), **condition)
     lines = {
         label: {
             "channels": f"{row.layers[0].in_channels} → {row.layers[-1].out_channels}",
             "MACs": f"{row.macs:,}",
-            "times fewer": f"{rows[BASE].macs / row.macs:.3g}",
-            "bytes": f"{row.bytes_moved:,}",
+            "times fewer": f"{counted[BASE].macs / row.macs:.3g}",
             "MACs per byte": f"{row.macs_per_byte:.3g}",
         }
-        for label, row in rows.items()
+        for label, row in counted.items()
     }
-    return DataFrame(lines).T.rename_axis("layer")
+    for name, rows in machines.items():
+        rows = [row for row in rows if all(getattr(_condition(row), key) == condition[key] for key in condition)]
+        for found in compare_layers(rows):
+            if found.meaning == "time":
+                middle, low, high, outcome = found.evidence()
+                lines[found.label][f"faster, {name}"] = str(Evidence(1 / middle, 1 / high, 1 / low, outcome))
+        lines[BASE][f"faster, {name}"] = "1"
+    return DataFrame(lines).T.fillna("").rename_axis("layer")
 
 
-def time_table(rows: dict[str, LayerTiming]) -> DataFrame:
-    """Return each layer of one condition beside the standard one; in brackets the middle half of the rounds."""
-    base, lines = rows[BASE], {}
-    for label, row in rows.items():
-        ratio = row.timing.ratio(base.timing)
-        lines[label] = {
-            "times fewer MACs": f"{base.macs / row.macs:.3g}",
-            "times faster": f"{1 / ratio.median:.3g}",
-            "% of the time": str(Ratio(*(100 * part for part in ratio))),
-            "billion MACs/s": f"{row.macs_per_second / 1e9:.3g}",
+def compare_networks(rows: Iterable, base: str) -> list[Comparison]:
+    """Return the comparisons of whole networks, the timings among the rows that are of no layer, with one of them."""
+    timings = [row for row in rows if isinstance(row, Timing)]
+    processes, found, bases = len({timing.process for timing in timings}), {}, {}
+    for timing in timings:
+        condition = Condition(timing.input_shape[0], timing.memory_format, timing.backward, timing.threads)
+        if timing.label == base:
+            bases[timing.measured_at, condition] = timing
+        else:
+            found.setdefault((timing.label, condition), []).append(timing)
+    return [
+        Comparison(label, "shapes", condition, "time", tuple(filter(None, ratios)), processes)
+        for (label, condition), same in found.items()
+        for ratios in [[_rounds(timing, bases[timing.measured_at, condition]) for timing in same]]
+    ]
+
+
+def roof_table(rows: Iterable, peaks: Iterable[Peaks], label: str) -> DataFrame:
+    """Return which share of its fair roof a layer reached, forward alone: the median round, and the best of all rounds.
+
+    A disturbance makes a call longer, so the best round says what was possible, also where the median is noisy.
+    What has no copy of its size among the peaks is left out.
+    """
+    peaks, found = best_peaks(peaks), {}
+    for row in _layers(rows):
+        roof = nearest_peaks(row, peaks)
+        if row.timing.label == label and not row.timing.backward and roof is not None:
+            shares = row.macs / np.array(row.timing.seconds) / roof.roof(row.macs_per_byte)
+            found.setdefault(_condition(row), []).append(shares)
+    lines = {
+        (plural(c.batch, "image"), c.memory_format.replace("_", "-"), plural(c.threads, "thread")): {
+            "median round": percent(np.median(shares), 2),
+            "best round": percent(np.max(shares), 2),
         }
-    return DataFrame(lines).T.rename_axis("layer")
-
-
-def _compared(rows):
-    """Return the lines of the layers that are not the standard one, with their ratios to it, round by round."""
-    frame = condition_frame(rows)
-    is_base = frame.label == BASE
-    both = frame[~is_base].merge(frame[is_base], on=["run", *CONDITION], suffixes=("", "_base"))
-    pairs = list(zip(both.row, both.row_base))
-    both["time"] = [np.divide(row.timing.seconds, base.timing.seconds) for row, base in pairs]
-    both["time per MAC"] = [time * base.macs / row.macs for time, (row, base) in zip(both.time, pairs)]
-    return both
-
-
-def ratio_grid(*runs: Iterable[LayerTiming]) -> DataFrame:
-    """Return the median of time over that of the standard layer: a row for each layer, a column for each condition."""
-    frame = _compared(row for run in runs for row in run)
-    frame["median"] = frame.time.map(np.median)
-    grid = frame.pivot(index=["batch", "label"], columns=["memory_format", "backward", "threads"], values="median")
-    grid = grid.sort_index().sort_index(axis="columns")
-    return grid.map("{:.2f}".format, na_action="ignore").rename_axis(index={"label": "layer"})
-
-
-def outcome(ratios: Iterable[float]) -> str:
-    """Say "less" or "more" (than 1) if the middle half of the ratios lies on one side of 1, else "open".
-
-    >>> [outcome(ratios) for ratios in ([0.7, 0.8, 0.9, 1.1], [1.1, 1.2, 1.2, 1.3], [0.9, 0.9, 1.1, 1.1])]
-    ['less', 'more', 'open']
-    """
-    low, _, high = np.quantile(list(ratios), QUARTILES)
-    return "less" if high < 1 else "more" if low > 1 else "open"
-
-
-def count_outcomes(labels: Iterable[str], *runs: Iterable[LayerTiming]) -> DataFrame:
-    """Return how many conditions and layers answer "less", "more" and "open" to three meanings of "faster".
-
-    "time": time over that of the standard layer. "time per MAC": the same for each MAC. "second thread": time with two
-    threads over that with one, over the same ratio of the standard layer; "less" if it helps more than there.
-    """
-    frame = _compared(row for run in runs for row in run)
-    frame = frame[frame.label.isin(list(labels))]
-    one, two = (
-        frame[frame.threads == threads].set_index(["run", "batch", "memory_format", "backward", "label"]).time
-        for threads in (1, 2)
-    )
-    ratios = {"time": frame["time"], "time per MAC": frame["time per MAC"], "second thread": two / one[two.index]}
-    counts = {meaning: found.map(outcome).value_counts() for meaning, found in ratios.items() if len(found)}
-    return DataFrame(counts, index=OUTCOMES).fillna(0).astype(int).T.rename_axis("meaning")
+        for c, shares in found.items()
+    }
+    return DataFrame(lines).T.rename_axis(["images", "layout", "threads"])

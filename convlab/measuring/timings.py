@@ -6,8 +6,10 @@ measured in this run, or recorded, with the date and the processor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import log2, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +25,17 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Ratio(NamedTuple):
-    """How many times as long one function takes as another: median, lower and upper quartile of the rounds."""
+    """How many times as long one function takes as another: median, lower and upper quartile of the rounds.
+
+    Of a timing that has no round all three are nan, and the text is empty.
+    """
 
     median: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})" if self.median == self.median else ""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -39,7 +44,8 @@ class Timing:
 
     Shape and memory format are those of the first tensor among the arguments; device and dtype too, or else those of
     the module's weights. They are empty where no tensor can be seen. `backward` says whether gradients were recorded,
-    for a job that runs the backward pass too. `measured_at` names the run.
+    for a job that runs the backward pass too. `measured_at` names the run, `process` the process of a recording that
+    was made in several, from 1.
     """
 
     label: str
@@ -55,18 +61,19 @@ class Timing:
     measured_at: str
     spread: float = 0.1
     source: str = "live"
+    process: int = 0
 
     @property
     def median(self) -> float:
-        """The median of the repeats, in seconds a call."""
-        return float(np.median(self.seconds))
+        """The median of the repeats, in seconds a call; nan if the time was up before the first."""
+        return float(np.median(self.seconds)) if self.seconds else nan
 
     @property
     def iqr(self) -> float:
         """The interquartile range in seconds: how far apart the middle half of the repeats lies."""
-        return float(np.subtract(*np.quantile(self.seconds, (0.75, 0.25))))
+        return float(np.subtract(*np.quantile(self.seconds, (0.75, 0.25)))) if self.seconds else nan
 
-    @property
+    @cached_property
     def is_noisy(self) -> bool:
         """Whether the interquartile range is above `spread` × the median, or there are fewer than 4 repeats."""
         return len(self.seconds) < MIN_REPEATS or self.iqr > self.spread * self.median
@@ -79,10 +86,14 @@ class Timing:
         """
         if (self.measured_at, self.source) != (other.measured_at, other.source):
             raise ValueError(f"{self.label!r} and {other.label!r} are of two runs; wanted both in one compare(…)")
+        if not self.seconds:
+            return Ratio(nan, nan, nan)
         low, median, high = np.quantile(np.divide(self.seconds, other.seconds), QUARTILES).tolist()
         return Ratio(median, low, high)
 
     def __repr__(self) -> str:
+        if not self.seconds:
+            return f"{self.label}: not timed, the time was up before"
         what = self.device, self.dtype, self.memory_format, "×".join(map(str, self.input_shape))
         parts = [
             f"{self.label}: {1000 * self.median:.3g} ms",
@@ -162,7 +173,11 @@ def as_specs(layers) -> tuple[ConvSpec, ...]:
 
 @dataclass(frozen=True)
 class Peaks:
-    """The most that a machine was seen to do: the two limits of a roofline."""
+    """The most that a machine was seen to do: the two limits of a roofline.
+
+    `copied_bytes` is the size of the copy that gave the second limit. A small copy stays in a cache, which moves more
+    bytes per second than the memory.
+    """
 
     macs_per_second: float
     bytes_per_second: float
@@ -170,7 +185,34 @@ class Peaks:
     torch_version: str
     measured_at: str
     source: str = "live"
+    copied_bytes: int = 140_000_000
+    process: int = 0
 
     def roof(self, macs_per_byte: float) -> float:
         """Return the smaller limit in MACs per second (Williams et al. 2009, section 3, with MACs for FLOPs)."""
         return min(self.macs_per_second, self.bytes_per_second * macs_per_byte)
+
+
+def best_peaks(peaks: Iterable[Peaks]) -> list[Peaks]:
+    """Return for each machine, number of threads and size of copy the best that any of its processes saw."""
+    best = {}
+    for peak in peaks:
+        key = peak.source, peak.threads, peak.copied_bytes
+        one = best.setdefault(key, peak)
+        rates = {name: max(getattr(one, name), getattr(peak, name)) for name in ("macs_per_second", "bytes_per_second")}
+        best[key] = replace(one, **rates)
+    return list(best.values())
+
+
+def nearest_peaks(row: LayerTiming, peaks: Iterable[Peaks]) -> Peaks | None:
+    """Return the peaks with the copy that comes nearest to what one product of a layer touches: its fair roof.
+
+    A copy touches its bytes twice, once to read and once to write. So a layer that fits into a cache is compared with a
+    copy that fits there too.
+
+    Returns: None if no copy of the layer's machine, with as many threads, is within a factor of 2 of it.
+    """
+    touched = row.bytes_moved / row.products
+    found = [peak for peak in peaks if (peak.source, peak.threads) == (row.source, row.timing.threads)]
+    distances = {abs(log2(2 * peak.copied_bytes / touched)): peak for peak in reversed(found)}
+    return distances[min(distances)] if distances and min(distances) <= 1 else None

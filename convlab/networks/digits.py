@@ -1,4 +1,4 @@
-"""One small network for the 8×8 digits in four kinds, so that accuracy and cost differ by the kind alone."""
+"""One small network for small images of digits in four kinds, so that accuracy and cost differ by the kind alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTHS = {  # of each kind, the standard one having 8 channels; MACs within 5 %,
 
 
 def small_network(kind: str, width: int) -> nn.Sequential:
-    """Return a network (n, 1, 8, 8) → (n, 10): a first 3×3 layer, four 3×3 blocks of one kind, a linear layer.
+    """Return a network (n, 1, side, side) → (n, 10): a first 3×3 layer, four 3×3 blocks of one kind, a linear layer.
 
     Args:
         kind: of the blocks: "standard"; "grouped"; "shuffled", which is grouped with a channel shuffle behind each
@@ -27,9 +27,9 @@ def small_network(kind: str, width: int) -> nn.Sequential:
         ValueError: another kind, or what torch raises if the 4 groups do not divide the width.
 
     >>> from convlab.counting import cost_table
-    >>> total = cost_table(small_network("standard", 8), (1, 1, 8, 8)).total
+    >>> total = cost_table(small_network("standard", 8), (1, 1, 14, 14)).total
     >>> total.params, total.macs
-    (2546, 96848)
+    (2546, 296432)
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}; wanted one of {', '.join(KINDS)}")

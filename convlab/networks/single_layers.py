@@ -1,4 +1,4 @@
-"""The layers whose time lesson 09 measures: one of each kind, at equal shapes, and at equal MACs."""
+"""The layers whose time lesson 10 measures: one of each kind, at equal shapes, and at equal MACs."""
 
 from __future__ import annotations
 
