@@ -100,7 +100,7 @@ def format_value(value) -> str:
     ('13,176,900', '1×6×2×2', '64, 16 and 32', '0.140625')
     """
     if value is None:
-        return "(cut off)"
+        return "(not in the copy)"
     if isinstance(value, str | Says):
         return getattr(value, "text", value)
     if isinstance(value, tuple):
@@ -118,7 +118,8 @@ class Claim:
         id: the text's label and a number, such as D0-3.
         statement: what it is about, in our words.
         printed: a value, a formula as text, a `Says`, or None. In a dict, the text itself names the condition of
-            each. Else it names none, and what is printed is compared under every condition of `holds`.
+            each, or shows it in a calculation or in code. Else it names none, and what is printed is compared under
+            every condition of `holds`.
         holds: for each condition or convention a function that computes what holds, often a `Formula`.
         why: where a difference comes from.
         meant: what a misprint plainly means.

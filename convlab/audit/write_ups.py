@@ -3,6 +3,8 @@
 Notation: K kernel side, C input channels, M output channels, g groups, H×W output size, D side of a square input.
 A formula is compared with counts on small unequal layers: work as the loops of `convlab.reference` count it (the two
 passes of training by torch's counter), parameters and shapes as torch's tensors have them. Shapes are PyTorch's.
+A formula must hold for every value of its letters. Code that a text prints counts, for the layer that it builds, as
+does a condition that the text names or shows in a calculation. A printed number must be what holds, rounded.
 S1 is read at commit 43c064a (README.md), S2 at commit 23d7a5a (chapter_convolutional-modern/alexnet.md).
 """
 
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convlab.audit.claim import DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says, evaluate
+from convlab.audit.claim import DOCUMENTS, VERDICTS, Claim, ClaimTable, Formula, Says
 from convlab.audit.published_counts import network_table
 from convlab.cost import arithmetic_intensity, flop_count, mac_count, memory_bytes, param_count
 from convlab.counting import separable_layers, separable_share
@@ -51,6 +53,16 @@ def flops_beyond(spec: ConvSpec, shape) -> Fraction:
     """Return the FLOPs of one output number, less two for each of its products."""
     output, multiplications, additions = run_loops(spec, shape)
     return Fraction(additions - multiplications, output.size)
+
+
+def flops_and_biases(spec: ConvSpec, shape) -> int:
+    """Return two FLOPs for each MAC and one for each bias addition: a convention of some tools, such as DeepSpeed."""
+    return 2 * mac_count(spec, shape) + output_numbers(spec, shape)
+
+
+def output_numbers(spec: ConvSpec, shape) -> int:
+    """Return how many numbers the output has."""
+    return prod(output_shape(spec, shape))
 
 
 def params_by_torch(spec: ConvSpec, shape=None) -> int:
@@ -97,6 +109,11 @@ def pass_macs(spec: ConvSpec, shape, backward: bool = False) -> int:
     return spec.groups * (back if backward else there).get_total_flops() // 2
 
 
+def all_bytes(spec: ConvSpec, shape) -> int:
+    """Return the bytes of input, weights and output."""
+    return sum(memory_bytes(spec, shape))
+
+
 def share(count: Callable) -> Callable:
     """Return the count that gives a grouped layer's share of the layer without groups."""
     return lambda spec, shape: Fraction(count(spec, shape), count(replace(spec, groups=1), shape))
@@ -111,6 +128,12 @@ def steps(spec: ConvSpec, shape) -> tuple:
 def each(count: Callable, layer) -> list:
     """Return a count of each of the two steps."""
     return [count(*step) for step in steps(*layer)]
+
+
+def both_steps(spec: ConvSpec, shape) -> tuple:
+    """Return the multiplications of the depthwise step, of the pointwise step, and of both."""
+    depthwise, pointwise = each(macs_by_loops, (spec, shape))
+    return depthwise, pointwise, depthwise + pointwise
 
 
 def saving(spec: ConvSpec, shape, count: Callable = macs_by_loops) -> Fraction:
@@ -137,6 +160,11 @@ def merged_kernels() -> tuple[np.ndarray, np.ndarray]:
     return (p * d[:, 0]).reshape(5, 3, 4), conv2d_loops(x, p * d[:, 0]).output == in_two_steps
 
 
+def rank_of_a_channel(kernels: np.ndarray) -> int:
+    """Return the largest rank of one channel's kernels; `kernels` is (M, C, K·K)."""
+    return int(np.linalg.matrix_rank(kernels.swapaxes(0, 1)).max())
+
+
 def first_step_of_a_filter() -> np.ndarray:
     """Return where a filter's output is the sum over channels of a depthwise layer that has its kernels."""
     x, w = (np.arange(prod(size)).reshape(size) ** 2 % 11 - 4 for size in ((2, 3, 4, 6), (1, 3, 2, 2)))
@@ -151,12 +179,16 @@ def in_two_groups(*layer, bias: bool) -> list:
     return [params_by_torch(layer) for layer in (spec, half, replace(spec, groups=2))]
 
 
-def by_thop(groups: int, comma: bool) -> int:
-    """Return what thop reports for D3's layer, called with `inputs=(x,)` or, as in D3, with `inputs=(x)`."""
+def by_thop(groups: int, comma: bool) -> list:
+    """Return thop over exact FLOPs for D3's layer on 6×6 and 12×12, with `inputs=(x,)` or, as D3 has it, `(x)`."""
     from thop import profile  # here, as it comes with the lessons and not with the package
 
-    x = torch.zeros(1, 3, 6, 6)
-    return int(profile(to_module(ConvSpec(3, 6, 3, 3, groups=groups)), inputs=(x,) if comma else x, verbose=False)[0])
+    spec, parts = replace(D3[0], groups=groups), []
+    for shape in (D3[1], (1, 3, 12, 12)):
+        x = torch.zeros(shape)
+        macs, _ = profile(to_module(spec), inputs=(x,) if comma else x, verbose=False)
+        parts.append(Fraction(int(macs), flop_count(spec, shape)))
+    return parts
 
 
 def rounded(text: str, unit: int, word: str) -> Says:
@@ -165,21 +197,9 @@ def rounded(text: str, unit: int, word: str) -> Says:
     return Says(f"{text} {word}", lambda count: f"{count / unit:.{decimals}f}" == text)
 
 
-def biased_numbers(kinds: str) -> int:
-    """Return the output numbers of VGG-16's layers of these kinds. All have a bias: one addition each."""
-    return sum(prod(row.output_shape) for row in network_table("VGG-16").rows if row.kind in kinds.split())
-
-
-def mixed_count() -> int:
-    """Return VGG-16's MACs and bias additions for convolutions, and multiplications and additions for linear layers."""
-    products = sum(row.macs for row in network_table("VGG-16").rows if row.kind == "linear")
-    additions = products - biased_numbers("linear")  # n products, n − 1 additions; no bias
-    return network_table("VGG-16").total.macs + biased_numbers("standard") + additions
-
-
-def two_matrices(inputs: int, count: Callable) -> int:
+def two_matrices(inputs: int, count: Callable, bias: bool = False) -> int:
     """Return a count of two linear layers, inputs → 4096 → 4096."""
-    return sum(count(ConvSpec.linear(n, 4096, bias=False), (1, n, 1, 1)) for n in (inputs, 4096))
+    return sum(count(ConvSpec.linear(n, 4096, bias=bias), (1, n, 1, 1)) for n in (inputs, 4096))
 
 
 def matrix_bytes(inputs: int) -> int:
@@ -224,29 +244,32 @@ MI = 2**20
 # fmt: off
 CLAIMS = (
     Claim("D0-1", "227×227×3, 11×11, 6 filters: the output", (1, 6, 55, 55),
-          {f"stride {s}, padding 0": partial(output_shape, replace(D0[0], stride=s), D0[1]) for s in (4, 1)},
-          "The stride is never given. With 4 this is AlexNet's first layer."),
+          {f"stride {s}, padding {p}": partial(output_shape, replace(D0[0], stride=s, padding=p), D0[1])
+           for s, p in ((4, 0), (4, 1), (1, 0))},
+          "Neither stride nor padding is given. 4 is the stride of AlexNet's first layer, which has 96 such filters."),
     Claim("D0-2", "the 227×227×3 layer: parameters", {"without bias": 2_178}, parameters(D0[0])),
-    Claim("D0-3", "the 227×227×3 layer: operations", 13_176_900, operations(*D0),
-          "Its calculation is that of a layer with bias (D0-4), and D0-2's, in the same example, that of one without. "
-          "So the bias is left open."),
+    Claim("D0-3", "the 227×227×3 layer: operations", {"FLOPs with bias": 13_176_900}, operations(*D0),
+          "By D0-4 a calculation without −1 is one with bias. D0-2's, in the same example, is one without."),
     Claim("D0-4", "FLOPs of one output number, beyond 2·K²·C", {"without bias": "−1", "with bias": "0"},
           {name: Formula(text, flops_beyond, STANDARD, bias) for text, (name, bias) in zip(("−1", "0"), BIAS.items())},
-          "n products need n − 1 additions; a bias adds one."),
+          "n products need n − 1 additions; a bias adds one. D0-3 shows the rest, 2·K²·C; the formula is missing "
+          "(D0-12)."),
     Claim("D0-5", "grouped kernels: parameters, as a part of those without groups", "1/g",
           {"weights": Formula("1/g", share(params_by_torch), GROUPED)}),
     Claim("D0-6", "grouped kernels: parameters", "N·(C/g)·K·K",
           {"weights": Formula("M·(C/g)·K·K", params_by_torch, GROUPED)},
           "D0 never defines N. The output channels are meant.", meant="M·(C/g)·K·K"),
-    Claim("D0-7", "grouped layer: operations", "((2·K²·C/g + 1)·H·W·M/g)·g",
+    Claim("D0-7", "grouped layer: operations",
+          dict.fromkeys(("FLOPs without bias", "FLOPs with bias"), "((2·K²·C/g + 1)·H·W·M/g)·g"),
           {"FLOPs without bias": Formula("(2·K²·C/g − 1)·H·W·M", flops_by_loops, GROUPED),
            "FLOPs with bias": Formula("2·K²·C/g·H·W·M", flops_by_loops, GROUPED, True),
-           "MACs": Formula("K²·C/g·H·W·M", macs_by_loops, GROUPED)},
-          "No convention has + 1, and D0-4 contradicts it."),
+           "2 × MACs + bias additions": Formula("(2·K²·C/g + 1)·H·W·M", flops_and_biases, GROUPED)},
+          "D0 names two conventions, −1 and nothing (D0-4), and + 1 is neither. Some tools count so, DeepSpeed is "
+          "one. Its C_o is undefined; C₁, our M, is meant."),
     Claim("D0-8", "the 227×227×3 layer, g = 3: parameters", {"without bias": 726}, parameters(D0_IN_3[0])),
     Claim("D0-9", "the 227×227×3 layer, g = 3: operations", 2_205_225,
-          operations(*D0_IN_3) | {"by D0-7's formula": lambda: int(evaluate("(2·K²·C/g + 1)·H·W·M", *D0_IN_3))},
-          "The factor M/g = 2 was dropped, and the + 1 of D0-7 is in it."),
+          operations(*D0_IN_3) | {"2 × MACs + bias additions": partial(flops_and_biases, *D0_IN_3)},
+          "D0-7's formula gives the last of these. It is twice what is printed: the factor M/g = 2 was dropped."),
     Claim("D0-10", "the section on depthwise-separable convolution", None,
           {"parameters, depthwise and pointwise": lambda: each(params_by_torch, D0),
            "parameters": lambda: sum(each(params_by_torch, D0)),
@@ -256,6 +279,11 @@ CLAIMS = (
           "The text breaks off. This completes it for the 227×227×3 layer, without bias."),
     Claim("D0-11", "grouped layer: parameters, the second formula", "K·K·(C/g)·(M/g)·g",
           {"weights": Formula("K²·C/g·M", params_by_torch, GROUPED)}, "This is D0-6 without its misprint."),
+    Claim("D0-12", "the formulas of the standard layer", None,
+          {"parameters without bias": Formula("K²·C·M", params_by_torch, STANDARD),
+           "FLOPs without bias": Formula("(2·K²·C − 1)·H·W·M", flops_by_loops, STANDARD),
+           "FLOPs with bias": Formula("2·K²·C·H·W·M", flops_by_loops, STANDARD, True)},
+          "Numbers are put \"into the formula\", and none stands before. This completes it."),
     Claim("D1-1", "12×12×3, 5×5: the output", {"1 filter": (1, 1, 8, 8), "256 filters": (1, 256, 8, 8)},
           {"1 filter": partial(output_shape, replace(D1[0], out_channels=1), D1[1]),
            "256 filters": partial(output_shape, *D1)},
@@ -278,7 +306,7 @@ CLAIMS = (
     Claim("D1-8", "what a separable layer does",
           Says("weigh each channel once, then mix M times", lambda value: value == 1),
           {"share of outputs that a layer with kernels P[i, c]·D[c] gives too": lambda: merged_kernels()[1].mean(),
-           "rank of one channel's M kernels": lambda: np.linalg.matrix_rank(merged_kernels()[0].swapaxes(0, 1)).max()},
+           "rank of one channel's M kernels": lambda: rank_of_a_channel(merged_kernels()[0])},
           "As algebra: each channel's M kernels are multiples of one."),
     Claim("D1-9", "what the depthwise step is",
           Says("the first step of the standard convolution: weigh each channel, do not add", lambda part: part == 1),
@@ -288,13 +316,14 @@ CLAIMS = (
     Claim("D2-1", "standard layer on a D×D input: cost", "C·M·K²·D²",
           {"stride 1, same padding (H = W = D)": Formula("C·M·K²·H·W", macs_by_loops, SAME),
            "stride 2, or no padding (H = W < D)": Formula("C·M·K²·H·W", macs_by_loops, SMALLER)},
-          "The output's H·W counts. It is D² only for stride 1 with same padding, and that is no default. D2's "
-          "example has both, but the formula is printed for any layer."),
-    Claim("D2-2", "separable layer, under D2-1's condition: cost",
-          {"depthwise": "C·K²·D²", "pointwise": "C·M·D²", "total": "C·K²·D² + C·M·D²"},
-          {"depthwise": Formula("C·K²·H·W", lambda *layer: each(macs_by_loops, layer)[0], SAME),
-           "pointwise": Formula("C·M·H·W", lambda *layer: each(macs_by_loops, layer)[1], SAME),
-           "total": Formula("C·(K² + M)·H·W", lambda *layer: sum(each(macs_by_loops, layer)), SAME)}),
+          "The output's H·W counts. It is D² for stride 1 with same padding, and that is no default. D2's code has "
+          "both, for one layer; the formula is printed for any D and K."),
+    Claim("D2-2", "separable layer on a D×D input: cost of depthwise, pointwise, both",
+          "(C·K²·D², C·M·D², C·K²·D² + C·M·D²)",
+          {name: Formula("(C·K²·H·W, C·M·H·W, C·(K² + M)·H·W)", both_steps, layers)
+           for name, layers in (("stride 1, same padding (H = W = D)", SAME),
+                                ("stride 2, or no padding (H = W < D)", SMALLER))},
+          "As in D2-1: nothing names the stride or the padding."),
     Claim("D2-3", "standard / separable", dict.fromkeys(("in general", "3→16, 3×3"), "M/(K² + M)"),
           {"in general": Formula("K²·M/(K² + M)", saving, STANDARD),
            "3→16, 3×3": Formula("K²·M/(K² + M)", partial(saving, count=mac_count), (D2,))},
@@ -302,21 +331,31 @@ CLAIMS = (
     Claim("D2-4", "the saving for large M", Says("very clear", lambda saved: saved > 2),
           {f"{K}×{K}, M = {M:,}": partial(saving_of, M, K) for K, M in ((3, 16), (3, 256), (3, 10**6), (2, 10**6))},
           "It grows with M and stays below K². (Nobody separates a 1×1 layer, where nothing is saved.)"),
-    Claim("D2-5", "3→16, 3×3, padding 1, on 32×32: the output",
-          dict.fromkeys(("standard", "separable"), (1, 16, 32, 32)),
+    Claim("D2-5", "3→16, 3×3, padding 1, on 32×32: the output shapes", None,
           {"standard": partial(output_shape, *D2), "separable": lambda: output_shape(*steps(*D2)[1]),
            "parameters, standard": partial(params_by_torch, *D2),
            "parameters, separable": lambda: sum(each(params_by_torch, D2)),
-           "MACs, standard": partial(mac_count, *D2), "MACs, separable": lambda: sum(each(mac_count, D2))}),
+           "MACs, standard": partial(mac_count, *D2), "MACs, separable": lambda: sum(each(mac_count, D2))},
+          "Its code prints the two shapes. What it printed is not in the copy."),
     Claim("D2-6", "depthwise: kernels for each input channel", {"depth multiplier 1": 1},
           {f"depth multiplier {m}":
                lambda m=m: Fraction(weight_shape_by_torch(ConvSpec.depthwise(3, 5, multiplier=m))[0], 3)
            for m in (1, 2)},
-          "The usual definition, and the layer of its code. With a depth multiplier m there are m."),
+          "It is a definition, and the usual one. PyTorch can also have m kernels for each: a depth multiplier m."),
     Claim("D2-7", "Xception", Says("raises the efficiency of networks further"),
           {"MACs of its 3×3 layers of 728 channels, as a part of standard ones":
                Formula("1/M + 1/K²", separable_share, (XCEPTION,))},
           "Efficiency is accuracy or speed for a cost. A count gives the cost alone."),
+    Claim("D2-8", "its layer, 3→16, 3×3: parameters", {"standard / separable": Says("clearly fewer", lambda n: n > 2)},
+          {"standard / separable": partial(saving, *D2, params_by_torch),
+           "for a layer 3→1": partial(saving, replace(D2[0], out_channels=1), D2[1], params_by_torch)},
+          "For the layer of its code. With one filter there are more, not fewer."),
+    Claim("D2-9", "what becomes of the standard layer",
+          Says("it is decomposed into two steps", lambda rank: rank == 1),
+          {"rank of one channel's M kernels, P[i, c]·D[c]": lambda: rank_of_a_channel(merged_kernels()[0]),
+           "rank of other kernels": lambda: rank_of_a_channel(np.arange(60).reshape(5, 3, 4) ** 2 % 11 - 4)},
+          "Two steps can give just what a standard layer gives only at rank 1 (D1-8). Else they replace it by a layer "
+          "that can do less."),
     Claim("D3-1", "standard layer: parameters", {"without bias": "K²·C·M", "with bias": "(K²·C× +1)·M"},
           {"without bias": Formula("K²·C·M", params_by_torch, STANDARD),
            "with bias": Formula("(K²·C + 1)·M", params_by_torch, STANDARD, True)},
@@ -325,10 +364,11 @@ CLAIMS = (
           {"without bias": "(K²·C + (K²·C − 1))·H·W·M", "with bias": "(K²·C + (K²·C − 1) + 1)·H·W·M"},
           {"without bias": Formula("(2·K²·C − 1)·H·W·M", flops_by_loops, STANDARD),
            "with bias": Formula("2·K²·C·H·W·M", flops_by_loops, STANDARD, True)}),
-    Claim("D3-3", "grouped layer: shape of the kernel", "(g·C, M, K, K)",
+    Claim("D3-3", "grouped layer: shape of the kernel", {"inputs first": "(g·C, M, K, K)"},
           {"inputs first": Formula("(C/g, M, K, K)", inputs_first, GROUPED),
            "outputs first (PyTorch)": Formula("(M, C/g, K, K)", weight_shape_by_torch, GROUPED)},
-          "Each filter is C/g channels deep: divided by g, not multiplied. The order of the axes is a convention."),
+          "Each filter is C/g channels deep: divided by g, not multiplied. All its formulas, and its sentence on the "
+          "products of one output, have C/g.", meant={"inputs first": "(C/g, M, K, K)"}),
     Claim("D3-4", "grouped layer: parameters and FLOPs",
           {"parameters without bias": "K²·(C/g)·(M/g)·g", "parameters with bias": "(K²·C/g + 1)·(M/g)·g",
            "FLOPs without bias": "(K²·C/g + (K²·C/g − 1))·H·W·(M/g)·g",
@@ -344,12 +384,15 @@ CLAIMS = (
     Claim("D3-7", "the 1×3×6×6 layer, g = 3: FLOPs", {"print": "((27) + (27 − 1) + 1)·2·2·6/3·3", "value": 432},
           {"print": Formula("((9) + (9 − 1) + 1)·2·2·(6/3)·3", flops_by_loops, (D3_IN_3,), True),
            "value": partial(flop_count, *D3_IN_3)},
-          "3·3·3 in place of 3·3·1. The value, the general formula and the code have it right.",
+          "The print gives 1,296. Either 3·3·3 stands for 3·3·1, or the last ·3 is too many: it goes on with 1296/3. "
+          "The value, the general formula and the code have it right.",
           meant={"print": "((9) + (9 − 1) + 1)·2·2·6/3·3", "value": 432}),
-    Claim("D3-8", "the 1×3×6×6 layer: thop confirms the FLOPs", {"g = 1": 1_296, "g = 3": 432},
-          {f"g = {g}{'' if comma else ', inputs=(x)'}": partial(by_thop, g, comma)
-           for comma in (True, False) for g in (1, 3)},
-          "A missing comma doubles the MACs, and MACs are half the FLOPs: two errors cancel (lesson 08)."),
+    Claim("D3-8", "the 1×3×6×6 layer: a check by thop, which prints 1,296 and 432",
+          Says("thop's number is the FLOPs", lambda part: part == 1),
+          {f"thop / FLOPs on 6×6 and 12×12, g = {g}, inputs=({'x,' if comma else 'x'})": partial(by_thop, g, comma)
+           for comma in (False, True) for g in (1, 3)},
+          "Its numbers are what its code prints, and no check. Without the comma thop takes the height for the "
+          "channels, 6 for 3: twice the MACs, which are half the FLOPs. Two errors cancel, on this image (lesson 08)."),
     Claim("D3-9", "depthwise layer: speed", Says("faster in theory only: too few FLOPs for each byte"),
           {"FLOPs for each byte, standard": lambda: round(arithmetic_intensity(*INNER), 1),
            "FLOPs for each byte, depthwise": lambda: round(arithmetic_intensity(*steps(*INNER)[0]), 1)},
@@ -370,6 +413,10 @@ CLAIMS = (
           {"inputs first": Formula("(C, M, K, K)", inputs_first, STANDARD),
            "outputs first (PyTorch)": Formula("(M, C, K, K)", weight_shape_by_torch, STANDARD)},
           "The order of the axes is a convention, and the print shows it. PyTorch has the outputs first."),
+    Claim("D3-13", "the 1×3×6×6 layer: shape of the convolution, inputs first", (3, 6, 3, 3),
+          {f"g = {spec.groups}": partial(inputs_first, spec) for spec, _ in (D3, D3_IN_3)},
+          "Printed once, for both layers. With g = 3 a filter is 3/3 = 1 channel deep; D3-3, as printed, would make it "
+          "9."),
     Claim("D4-1", "8→8 channels: weights without groups, in each of 2 groups, in both",
           {"1×1, without bias": [64, 16, 32]},
           {"1×1, without bias": partial(in_two_groups, 8, 8, 1, bias=False),
@@ -383,54 +430,65 @@ CLAIMS = (
     Claim("D4-3", "Conv2d(8, 6, 1, groups=2): parameters in each group, in both", [24, 48],
           {name: lambda bias=bias: in_two_groups(8, 6, 1, bias=bias)[1:] for name, bias in BIAS.items()},
           "Each group makes M/g = 3 outputs, not 6: D4-10 says so."),
-    Claim("D4-4", "Conv2d(8, 6, 1): parameters", {"without bias": 48}, parameters(D4[0]),
-          "So by D4-3 grouping would save nothing."),
+    Claim("D4-4", "Conv2d(8, 6, 1): parameters", {"with bias": 48}, parameters(D4[0]),
+          "Its code builds the layer with a bias, PyTorch's default. 48 are the weights, and by D4-3 grouping "
+          "would save nothing."),
     Claim("D4-5", "grouped layer: computation", Says("less, forward and backward", lambda part: part < 1),
           {"MACs forward, as a part of those without groups": Formula("1/g", share(pass_macs), GROUPED),
            "backward": Formula("1/g", share(partial(pass_macs, backward=True)), GROUPED)},
-          "Counts; the time is D4-6."),
+          "Counts; the time is D4-9."),
     Claim("D4-6", "grouped layer on multicore CPUs and GPUs: speed", Says("more efficient"),
           {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
           "The time depends on shape, library and hardware; lesson 10 measures it."),
-    Claim("D4-7", "grouped layer: memory", Says("saved", lambda part: part < 1),
-          {"weights, as a part of those without groups":
-               Formula("1/g", share(lambda *layer: memory_bytes(*layer).weight_bytes), GROUPED),
+    Claim("D4-7", "grouped layer: memory", {"weights, input and output": Says("saved", lambda part: part < 1)},
+          {"weights, input and output": lambda: [share(all_bytes)(replace(spec, bias=False), x) for spec, x in GROUPED],
+           "weights": Formula("1/g", share(lambda *layer: memory_bytes(*layer).weight_bytes), GROUPED),
            "input and output": Formula("1", share(lambda *layer: sum(memory_bytes(*layer)[::2])), GROUPED)},
-          "The weights shrink, the activations do not."),
-    Claim("D4-8", "grouped layer: parallelism", Says("more, as each group can be computed on its own", lambda n: n > 1),
-          {"parts that share no input, as a multiple": Formula("g", share(separate_parts), GROUPED),
-           "output numbers, as a multiple": Formula("1", share(lambda *layer: prod(output_shape(*layer))), GROUPED)},
-          "g parts in place of one, as on AlexNet's two GPUs. But all output numbers can be computed at once anyway, "
-          "and there are not more of them."),
+          "As parts of those without groups, on two layers. The weights shrink, the activations do not: the sum does."),
+    Claim("D4-8", "grouped layer: parallelism",
+          {"parts that share no input": Says("more, as each group can be computed on its own", lambda n: n > 1)},
+          {"parts that share no input": Formula("g", share(separate_parts), GROUPED),
+           "output numbers": Formula("1", share(output_numbers), GROUPED)},
+          "It names the sense: groups are independent, g parts in place of one, as on AlexNet's two GPUs. In another "
+          "sense nothing is won: all output numbers can be computed at once, with groups or without."),
     Claim("D4-9", "grouped layer: training and inference", Says("faster"),
           {"MACs, as a part of those without groups": Formula("1/g", share(macs_by_loops), GROUPED)},
           "The time depends on shape, library and hardware; lesson 10 measures it."),
     Claim("D4-10", "inputs and outputs of one group", "(C/g, M/g)",
           {"PyTorch": Formula("(C/g, M/g)", group_channels_by_torch, GROUPED)},
           "D4-3 contradicts it: there a group has all M outputs."),
+    Claim("D4-11", "Conv2d(8, 6, 1), 2 groups against none",
+          {"output shapes": Says("the same", lambda shapes: shapes == 1),
+           "parameters": Says("fewer", lambda part: part < 1)},
+          {"output shapes": lambda: len({output_shape(replace(D4[0], groups=g), D4[1]) for g in (1, 2)}),
+           "parameters": partial(share(params_by_torch), replace(D4[0], groups=2), D4[1])},
+          "So D4-3 and D4-4 contradict it: 48 and 48."),
     Claim("S1-1", "VGG-16: Params(M)", {"parameters": rounded("138.36", 10**6, "million")},
           {"parameters": lambda: network_table("VGG-16").total.params}),
     Claim("S1-2", "VGG-16 on 224×224: MACs(G)", {"MACs": rounded("15.61", 10**9, "billion")},
-          {"MACs": lambda: network_table("VGG-16").total.macs,
-           "MACs + bias additions": lambda: network_table("VGG-16").total.macs + biased_numbers("standard linear"),
-           "convolutions so, linear layers as FLOPs without bias": mixed_count},
-          "Two conventions in one sum. The thop of 2019 counted so; thop 0.1.1 gives 15.47."),
+          {"MACs": lambda: network_table("VGG-16").total.macs},
+          "The thop of 2019 counted MACs and bias additions in a convolution, multiplications and additions in a "
+          "linear layer: two conventions in one sum. thop 0.1.1 gives 15.47."),
     Claim("S2-1", "the two layers with 4096 outputs: parameters",
           dict.fromkeys(("AlexNet, bytes", "the book's AlexNet, bytes"),
                         Says("nearly 1 GB", lambda count: 0.8 * 10**9 < count < 2**30)),
-          {"AlexNet, bytes": partial(matrix_bytes, 9216), "the book's AlexNet, bytes": partial(matrix_bytes, 6400),
-           "four copies of AlexNet's, bytes": lambda: 4 * matrix_bytes(9216)},
-          "S2-2 contradicts it. Four copies (weights, gradients, two averages of Adam) would be near, "
+          {"AlexNet, bytes": partial(matrix_bytes, 9216), "the book's AlexNet, bytes": partial(matrix_bytes, 6400)},
+          "S2-2 and S2-4 contradict it. Four copies (weights, gradients, two averages of Adam) would be near, "
           "but these are no parameters."),
     Claim("S2-2", "matrices of 6400×4096 and 4096×4096: memory", Says("164 MB", lambda count: round(count) == 164),
           {"MB = 2²⁰ bytes": lambda: Fraction(matrix_bytes(6400), MI),
            "MB = 10⁶ bytes": lambda: Fraction(matrix_bytes(6400), 10**6)},
           "In units of 2²⁰ bytes, often written MiB, with 4 bytes a weight."),
-    Claim("S2-3", "the same matrices: work", Says("81 MFLOPs", lambda count: int(count) == 81),
-          {f"{name}, M = {unit}": lambda count=count, value=value: Fraction(two_matrices(6400, count), value)
+    Claim("S2-3", "the same matrices: work", Says("81 MFLOPs", lambda count: round(count) == 81),
+          {f"{name}, M = {unit}": lambda count=count, value=value: Fraction(two_matrices(6400, *count), value)
            for unit, value in (("2²⁰", MI), ("10⁶", 10**6))
-           for name, count in (("FLOPs without bias", flop_count), ("MACs", mac_count))},
-          "Only if M is 2²⁰, and 81.99 is cut, not rounded."),
+           for name, *count in (("FLOPs without bias", flop_count), ("FLOPs with bias", flop_count, True),
+                                ("MACs", mac_count))},
+          "None rounds to 81. With bias, as in the book's code, it is 82.0 in units of 2²⁰. Without, 81.99 was perhaps "
+          "cut."),
+    Claim("S2-4", "the same two layers: parameters", Says("more than 40 million", lambda count: count > 40 * 10**6),
+          {name: partial(two_matrices, 6400, lambda spec, _: param_count(spec), bias) for name, bias in BIAS.items()},
+          "4 bytes each: so S2-2, and not S2-1."),
 )
 # fmt: on
 
@@ -459,7 +517,7 @@ def claims(verdict: str | None = None, document: str | None = None) -> ClaimTabl
         ValueError: there is no such verdict or document.
 
     >>> [row.id for row in claims("typo").claims]
-    ['D0-6', 'D3-1', 'D3-7']
+    ['D0-6', 'D3-1', 'D3-3', 'D3-7']
     """
     check_choice("verdict", verdict, VERDICTS)
     check_choice("document", document, DOCUMENTS)

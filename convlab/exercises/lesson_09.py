@@ -62,9 +62,10 @@ judge_parameters = Choices(
         verdict(
             "typo",
             right="As it is printed it says nothing: N is defined nowhere.",
-            wrong="What is meant is plain: the sentence before counts C₁ filters. With C₁ in the place of N it holds.",
-            typo="N stands for C₁, the number of filters in the sentence before. So it holds, and D0 also writes it "
-            "rightly, further down.",
+            wrong="What is meant is plain: the same sentence counts C₁ filters in all, and ends with 1/G of the "
+            "parameters. With C₁ in the place of N it holds.",
+            typo="N stands for C₁, the number of filters in all: with it, and with no other number of the sentence, "
+            "1/G of the parameters is left. D0 also writes it rightly, further down.",
             unstated="No condition helps: a letter is wrong, and nothing is left open.",
         ),
         verdict(
@@ -112,21 +113,19 @@ judge_steps = Choices(
     ]
 )
 
-judge_work = Choices(
+judge_shapes = Choices(
     [
         verdict(
             "right",
-            right="The fourth argument in its code is the stride, 3. A text is held to its code.",
+            right="The fourth argument in its code is the stride, 3. Printed code counts.",
             wrong="Run its code: the output has that shape.",
             unstated="The words leave the stride out. The code does not: it is the fourth argument.",
         ),
         verdict(
             "unstated",
-            right="Without groups all output numbers can be computed at once too, and with groups there are not more.",
-            wrong="One kind does grow: there are g parts that share no input, as on AlexNet's two GPUs.",
-            unstated="It holds for parts that share no input, g in the place of one. It does not hold for output "
-            "numbers: all can be computed at once, and there are as many as before.",
-            measure="Whether it is faster has to be measured. How much can be computed at once can be counted.",
+            right="With stride 1, the default, it is 217×217.",
+            wrong="With stride 4 it is 55×55, with padding 0 or 1.",
+            unstated="It holds with stride 4, and D0 has no stride: no word, no calculation and no code shows one.",
         ),
     ]
 )
@@ -153,7 +152,8 @@ judge_book = Choices(
         verdict(
             "wrong",
             right="Count the weights, and take 4 bytes for each.",
-            wrong="218 MB in the original AlexNet, 172 MB in the book's. Sentence 2, on the same page, says 164.",
+            wrong="218 MB in the original AlexNet, 172 MB in the book's. Sentence 2, on the same page, says 164, and "
+            'after it the page has "more than 40 million parameters": 4 bytes each.',
             typo="What would be meant? The page goes on with the limited memory of early GPUs.",
             unstated="It says what is counted: parameters. With 8 bytes a weight it would still be less than half.",
         ),
@@ -165,11 +165,12 @@ judge_book = Choices(
             typo="164 is no slip: it is exact in another unit.",
         ),
         verdict(
-            "unstated",
-            right="86 million multiplications and additions, 43 million MACs.",
-            wrong="In units of 2²⁰ the multiplications and additions are 81.99.",
-            unstated="It holds for exact FLOPs without bias, if M is 2²⁰ and the decimals are cut.",
-            typo="It is no slip: 81.99, cut, in another unit.",
+            "wrong",
+            right="85.98 million multiplications and additions, 42.99 million MACs. And in units of 2²⁰?",
+            wrong="In millions 86 FLOPs or 43 MACs, in units of 2²⁰ 82 or 41: none rounds to 81. With bias, as in the "
+            "book's code, it is 82.0 in units of 2²⁰.",
+            typo="A slip for 82? Nothing shows it. 81.99, without bias, may have been cut: that is calculated.",
+            unstated="With M as 2²⁰ it is 82.0, or 81.99 without bias. A printed number has to be what holds, rounded.",
         ),
     ]
 )
