@@ -94,7 +94,8 @@ class Measured(Accuracy):
 def starter(width: int = 16) -> nn.Sequential:
     """Return the network to start from, (n, 1, 8, 8) → (n, 10): four standard 3×3 layers, an average, a linear layer.
 
-    >>> total = cost_table(starter(), INPUT_SHAPE).total
+    >>> from convlab.counting import cost_table
+    >>> total = cost_table(starter(), (1, 1, 8, 8)).total
     >>> total.params, total.macs
     (16794, 378176)
     """
