@@ -13,6 +13,7 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 BIN = .venv/bin
 INSTALLED = .venv/installed
+GRADING = .venv/grading
 
 # The layers are small: more threads only compete with the second test process. On a busy machine a progress bar
 # would be one more output.
@@ -55,7 +56,6 @@ zoo:
 	benchmarks/.zoo-venv/bin/python -m benchmarks.zoo $(ZOO)
 
 # nbgrader finds its own tools on the PATH. Learners need none of this.
-GRADING = .venv/grading
 GRADE = cd assignments && PATH="$(CURDIR)/$(BIN):$$PATH" python grade.py
 
 release: $(GRADING)
