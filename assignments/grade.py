@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from isolated import NoProtection, check_protection, load_key
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI, ZipCollectApp
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
@@ -113,6 +113,16 @@ def grade(api: NbGraderAPI, assignment: str) -> None:
         print("Words wait to be read: README.md says where. Then run this again.")
 
 
+def extend(assignment: str, student: str, days: float) -> None:
+    """Give one student some days more; 0 takes them back. The submission has to be graded once before."""
+    with Gradebook(f"sqlite:///{HERE / 'gradebook.db'}") as gradebook:
+        try:
+            gradebook.grant_extension(assignment, student, days=days)
+        except MissingEntry as error:
+            raise SystemExit(f"{error}: grade {assignment} once, and give the extension then") from None
+    print(f"{student} has {days:g} days more for {assignment}. Grade again.")
+
+
 def reason(result) -> str:
     """Return why a submission was refused: the last line of nbgrader's log that says it."""
     lines = [line for line in (result["log"] or result["error"] or "no reason given").splitlines() if line.strip()]
@@ -163,7 +173,10 @@ def main():
     parser.add_argument("assignment", nargs="?", choices=ASSIGNMENTS)
     parser.add_argument("--release", action="store_true")
     parser.add_argument("--layers", type=Path, metavar="ROSTER")
+    parser.add_argument("--extension", nargs=2, metavar=("STUDENT", "DAYS"))
     asked = parser.parse_args()
+    if asked.extension:
+        return extend(asked.assignment, asked.extension[0], float(asked.extension[1]))
     if asked.layers:
         return layers(asked.assignment, asked.layers)
     api = course()

@@ -199,6 +199,8 @@ ATTACKS = {
     "if [f for f in found if f.endswith(('a1.py', '.ipynb', '.db'))]: raise SystemExit('SEEN')" + CHEAT,
     "writes files": f"for place in ({STOLEN!r}, {str(FOLDER / 'stolen')!r}):\n"
     "    try: open(place, 'w').write('x')\n    except OSError: pass" + CHEAT,
+    "the gradebook": "import sqlite3\n"
+    f"book = sqlite3.connect({str(FOLDER / 'gradebook.db')!r})\nbook.execute('create table x (y)')" + CHEAT,
     "network": "import socket\nsocket.create_connection(('127.0.0.1', 22), timeout=1)" + CHEAT,
     "child": "import subprocess\nsubprocess.Popen(['sleep', '98765'], start_new_session=True)" + CHEAT,
     "process flood": "import os\nfor n in range(2000):\n    try:\n"
@@ -216,7 +218,7 @@ def test_an_attack_earns_nothing_and_leaves_nothing(attack):
     _, points, text = graded("a1", submission("a1", cells=ATTACKS[attack]))
     assert points["cells"] == 0, text
     assert "SEEN" not in text
-    assert not Path(STOLEN).exists() and not (FOLDER / "stolen").exists()
+    assert not any(path.exists() for path in (Path(STOLEN), FOLDER / "stolen", FOLDER / "gradebook.db"))
     if shutil.which("pgrep"):
         assert not subprocess.run(["pgrep", "-f", "sleep 98765"], capture_output=True).stdout
 
@@ -245,6 +247,12 @@ def duplicate(name, *, first_is_blank):
     return edit
 
 
+def rename(found):
+    for cell in found.cells:
+        if grade_id(cell) == "a1-cells":
+            cell.metadata.nbgrader.grade_id = "mine"
+
+
 def strip(found):
     for cell in found.cells:
         cell.metadata.pop("nbgrader", None)
@@ -266,6 +274,7 @@ DAMAGE = {
     "twice, the first blank": (duplicate("a1-cells", first_is_blank=True), 15, "the second counts"),
     "twice, the second blank": (duplicate("a1-cells", first_is_blank=False), 15, "the first counts"),
     "stripped": (strip, 15, "had lost the metadata"),
+    "renamed": (rename, 15, "1 cell had lost the metadata"),
     "split": (split, 15, ""),
 }
 
@@ -286,6 +295,13 @@ def test_a_damaged_notebook_is_repaired_and_keeps_its_points(damage):
     found = submission("a1", edit)
     assert graded("a1", found)[0] == wanted
     assert told in "; ".join(repaired(found, notebook("release", "a1"))[1])
+
+
+@needs_bubblewrap
+def test_the_notebook_of_another_assignment_earns_nothing_and_is_named():
+    found = submission("a2")
+    assert graded("a1", found)[0] == 0
+    assert "a1-cells was deleted" in "; ".join(repaired(found, notebook("release", "a1"))[1])
 
 
 def test_without_bubblewrap_nothing_is_graded(monkeypatch):
@@ -380,6 +396,10 @@ def test_one_command_grades_a_class_and_points_for_words_survive_a_second_run(tm
     assert run(*grade).returncode == 0
     assert (rows()["cleo"]["in words"], rows()["cleo"]["words to read"]) == ("4.0", "0")
     assert "Your notebook was repaired" in (course / "feedback" / "dora" / "a1" / "a1.html").read_text("utf8")
+    assert run(*grade, "--extension", "cleo", "3").returncode == 0
+    run(*grade)
+    assert float(rows()["cleo"]["late penalty"]) == 0
+    assert "grade a1 once" in run(*grade, "--extension", "nobody", "3").stderr
     (course / ".salt").write_text("another", "utf8")
     assert "SALT is not the one that the layers were made with" in run(*grade).stderr
 
