@@ -45,6 +45,14 @@ def sandbox() -> list[str]:
     if not (bwrap := shutil.which("bwrap")):
         raise NoProtection(REFUSED.format(why="is not installed"))
     command = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    command += [
+        "--setenv",
+        "OMP_NUM_THREADS",
+        "1",
+        "--setenv",
+        "OPENBLAS_NUM_THREADS",
+        "1",
+    ]  # threads count as processes
     command += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
     for name in ("lib", "lib64", "bin"):
         command += ["--symlink", f"usr/{name}", f"/{name}"] if Path("/", name).is_symlink() else []

@@ -184,6 +184,12 @@ def test_output_without_end_changes_nothing():
     assert graded("a1", submission("a1", cells="for n in range(10**5): print('y' * 200)\n" + noisy))[0] == 15
 
 
+@needs_bubblewrap
+def test_numpy_is_there_and_its_numbers_count():
+    code = solutions("a1")["a1-real"].replace("return depth", "import numpy as np\n    return np.int64(1) * depth")
+    assert graded("a1", submission("a1", real=code))[0] == 15
+
+
 STOLEN = "/tmp/stolen-by-an-answer"
 CHEAT = "\ndef my_input_cells(*a):\n    return 0, 0"
 ATTACKS = {
@@ -206,6 +212,7 @@ ATTACKS = {
     "process flood": "import os\nfor n in range(2000):\n    try:\n"
     "        if not os.fork():\n            while True: pass\n"
     "    except OSError: break" + CHEAT,
+    "another way to a child": "import ctypes\nctypes.CDLL(None).fork()" + CHEAT,
     "deep nesting": "def my_input_cells(*a):\n    x = []\n    for n in range(10**5): x = [x]\n    return x",
     "patches the worker": "import json, sys\njson.dumps = lambda *a, **k: '{\"value\": [0, 5]}'\n"
     "sys.modules['__main__'].to_json = lambda v: [0, 5]" + CHEAT,
