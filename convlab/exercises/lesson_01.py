@@ -33,6 +33,9 @@ output_size = Exercise(
         "That is what comes out when the stride is ignored.": lambda n, k, s, p, d: true_size(n, k, 1, p, d),
         "That is what comes out when the dilation is ignored.": lambda n, k, s, p, d: true_size(n, k, s, p, 1),
         "That is what comes out when the padding is ignored.": lambda n, k, s, p, d: true_size(n, k, s, 0, d),
+        "That has neither padding nor dilation in it. Both are arguments.": lambda n, k, s, p, d: true_size(
+            n, k, s, 0, 1
+        ),
         "That is what comes out when the padding is on one side only: "
         "p zeros are added on both sides.": lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1,
         "That is (W − F + 2P)//(S + 1), or (size − kernel + 2·padding)//(stride + 1): "
