@@ -102,6 +102,7 @@ def grade(api: NbGraderAPI, assignment: str) -> None:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows(rows)
+    write_for_canvas(assignment, rows)
     late = [row["student"] for row in rows if row["late penalty"]]
     print(f"{len(students) - len(refused)} of {len(students)} graded, points in {path.name}, feedback in feedback/")
     for title, found in (*told.items(), ("refused", refused)):
@@ -111,6 +112,15 @@ def grade(api: NbGraderAPI, assignment: str) -> None:
         print(f"late: {', '.join(late)}")
     if any(row["words to read"] for row in rows):
         print("Words wait to be read: README.md says where. Then run this again.")
+
+
+def write_for_canvas(assignment: str, rows: list[dict]) -> None:
+    """Write the points under the column names that Canvas imports; a student is found by the login, which is the id."""
+    title = load_key(assignment).TITLE
+    with (HERE / f"canvas-{assignment}.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title])
+        table.writerows([row["student"], "", "", row["student"], "", row["points"]] for row in rows)
 
 
 def extend(assignment: str, student: str, days: float) -> None:

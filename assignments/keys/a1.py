@@ -12,6 +12,8 @@ from convlab.exercises.exercise import Exercise, Mistake
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
 
+TITLE = "Assignment 1: count one layer"
+
 
 def input_cells(output, size, kernel, stride, padding, dilation):
     """Return the first and the last input cell that an output reads, by going through the taps."""

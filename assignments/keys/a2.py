@@ -13,6 +13,8 @@ from convlab.exercises.exercise import Exercise, Mistake
 from convlab.shape import output_shape
 from convlab.spec import ConvSpec
 
+TITLE = "Assignment 2: replace one layer"
+
 
 def smallest_groups(in_channels, out_channels, macs, budget):
     """Return the smallest number of groups that fits both channels and the budget, or 0 if none does."""

@@ -12,6 +12,8 @@ from convlab.counting import chain_cost_table, separable_share
 from convlab.exercises.exercise import Exercise, Mistake
 from convlab.spec import ConvSpec
 
+TITLE = "Assignment 3: check a claim and spend a budget"
+
 WIDTHS = (32, 64, 128, 128)  # of the network's layers, before the multiplier
 
 
