@@ -56,7 +56,7 @@ def layers(assignment: str, roster: Path) -> None:
         table = csv.writer(out)
         table.writerow(["id", "yours", "input"])
         for row in rows:
-            table.writerow([row["id"], *map(str, key.own_numbers(row["id"]))])
+            table.writerow([row["id"], *map(str, key.OWN.drawn(row["id"]))])
     print(path.name)
 
 

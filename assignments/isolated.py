@@ -16,11 +16,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
+
+from convlab.wording import printable
 
 HERE = Path(__file__).resolve().parent
 WORKER = HERE / "worker.py"
@@ -45,24 +48,17 @@ def sandbox() -> list[str]:
     if not (bwrap := shutil.which("bwrap")):
         raise NoProtection(REFUSED.format(why="is not installed"))
     command = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    command += [
-        "--setenv",
-        "OMP_NUM_THREADS",
-        "1",
-        "--setenv",
-        "OPENBLAS_NUM_THREADS",
-        "1",
-    ]  # threads count as processes
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # threads count as processes
+        command += ["--setenv", name, "1"]
     command += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    for name in ("lib", "lib64", "bin"):
-        command += ["--symlink", f"usr/{name}", f"/{name}"] if Path("/", name).is_symlink() else []
-        command += (
-            ["--ro-bind", f"/{name}", f"/{name}"]
-            if Path("/", name).is_dir() and not Path("/", name).is_symlink()
-            else []
-        )
+    for folder in (Path("/lib"), Path("/lib64"), Path("/bin")):
+        if folder.is_symlink():
+            command += ["--symlink", f"usr{folder}", str(folder)]
+        elif folder.is_dir():
+            command += ["--ro-bind", str(folder), str(folder)]
     for folder in dict.fromkeys((sys.base_prefix, sys.prefix)):
-        command += [] if folder.startswith("/usr/") or folder == "/usr" else ["--ro-bind", folder, folder]
+        if not Path(folder).is_relative_to("/usr"):
+            command += ["--ro-bind", folder, folder]
     installed = importlib.util.find_spec("convlab")
     for place in (installed.submodule_search_locations or ()) if installed else ():
         if Path(place).is_relative_to(sys.prefix):  # the counters are not for the answers
@@ -100,20 +96,28 @@ def ask_worker(cells: list[str], asks: list[dict]) -> tuple[list[dict], list[str
     for _ in range(MOST_RUNS):
         lines, why = run_worker({"cells": cells, "asks": asks, "seconds": SECONDS, "bytes": MOST_BYTES})
         done = next((n for n, line in enumerate(lines) if line.get("cells") == "done"), len(lines))
-        found = [line for line in lines[done:] if "value" in line or "error" in line]
+        found = [as_told(line) for line in lines[done:] if "value" in line or "error" in line]
         forged = len(found) > len(asks) or any("value" in line for line in lines[:done])
         last = next((line["cell"] for line in reversed(lines) if type(line.get("cell")) is int), -1)
         if not why or done < len(lines) or last not in range(len(cells)):
             break
-        left_out.append(
-            f"{why[0]}: {why[1]}, in the cell that begins with `{cells[last].strip().splitlines()[0][:60]}`"
-        )
+        begins = cells[last].strip().partition("\n")[0][:60]
+        left_out.append(f"{why[0]}: {why[1]}, in the cell that begins with `{begins}`")
         del cells[last]
     told = [(line["cell_error"], line.get("begins")) for line in lines if "cell_error" in line]
-    stops = [*left_out, *(f"{what}, in the cell that begins with `{begins}`"[:400] for what, begins in told)]
+    stops = [printable(f"{what}, in the cell that begins with `{begins}`"[:400]) for what, begins in told]
+    stops = [*left_out, *stops]
     stops += [FORGED] if forged else []
     missing = dict(zip(("error", "text"), why or ("ProcessEnded", "your code ended the process")))
     return found[: len(asks)] + [missing] * (len(asks) - len(found)), stops
+
+
+def as_told(line: dict) -> dict:
+    """Return a line of the worker as an answer; what was forged in it can be printed, and names an error."""
+    if "error" not in line:
+        return {"value": line["value"]}
+    name = printable(str(line["error"])[:60])
+    return {"error": name if name.isidentifier() else "Error", "text": printable(str(line.get("text", ""))[:300])}
 
 
 def run_worker(job: dict) -> tuple[list[dict], tuple[str, str] | None]:
@@ -152,6 +156,7 @@ def run_worker(job: dict) -> tuple[list[dict], tuple[str, str] | None]:
     return lines, None
 
 
+@cache
 def load_key(assignment: str):
     """Return the module of an assignment's key, `keys/aN.py`."""
     spec = importlib.util.spec_from_file_location(f"key_{assignment}", HERE / "keys" / f"{assignment}.py")

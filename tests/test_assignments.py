@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from copy import deepcopy
 from pathlib import Path
 
@@ -25,7 +26,11 @@ sys.path.insert(0, str(FOLDER))  # the folder is no package: nbgrader imports it
 
 import isolated  # noqa: E402
 import variants  # noqa: E402
+from marking import reach  # noqa: E402
 from repair import grade_id, repaired  # noqa: E402
+
+from convlab import ConvSpec  # noqa: E402
+from convlab.exercises.lesson_03 import true_receptive_field  # noqa: E402
 
 every_assignment = pytest.mark.parametrize("name", NAMES)
 
@@ -131,22 +136,22 @@ def test_no_mistake_with_a_credit_gives_the_right_value_and_each_is_told_by_its_
 @every_assignment
 def test_fifty_students_have_numbers_of_their_own_and_no_mistake_gives_the_right_one(name):
     key = isolated.load_key(name)
-    drawn = [key.own_numbers(f"student-{n}") for n in range(50)]
+    drawn = [key.OWN.drawn(f"student-{n}") for n in range(50)]
     assert len({str(one) for one in drawn}) > 40
     for one in drawn:
         for right, *wrong in key.OWN.values(one):
             assert right not in wrong
-    assert key.own_numbers(" Student-7 ") == drawn[7]
+    assert key.OWN.drawn(" Student-7 ") == drawn[7]
 
 
 def test_without_a_salt_the_public_default_is_used_with_a_warning(monkeypatch):
     monkeypatch.delenv("SALT")
     with pytest.warns(UserWarning, match="no SALT is set"):
-        public = isolated.load_key("a1").own_numbers("ada")
+        public = isolated.load_key("a1").OWN.drawn("ada")
     monkeypatch.setenv("SALT", variants.PUBLIC_SALT)
-    assert isolated.load_key("a1").own_numbers("ada") == public
+    assert isolated.load_key("a1").OWN.drawn("ada") == public
     with pytest.raises(ValueError, match="the student's id is ' '"):
-        isolated.load_key("a1").own_numbers(" ")
+        isolated.load_key("a1").OWN.drawn(" ")
 
 
 BAD = {  # answer to question 1 of A1 → its points, and what the feedback says
@@ -190,7 +195,7 @@ def test_numpy_is_there_and_its_numbers_count():
     assert graded("a1", submission("a1", real=code))[0] == 15
 
 
-STOLEN = "/tmp/stolen-by-an-answer"
+STOLEN = str(Path(tempfile.gettempdir(), "stolen-by-an-answer"))
 CHEAT = "\ndef my_input_cells(*a):\n    return 0, 0"
 ATTACKS = {
     "calls convlab": "from convlab import mac_count\ndef my_input_cells(*a):\n    return mac_count(*a)",
@@ -227,7 +232,7 @@ def test_an_attack_earns_nothing_and_leaves_nothing(attack):
     assert "SEEN" not in text
     assert not any(path.exists() for path in (Path(STOLEN), FOLDER / "stolen", FOLDER / "gradebook.db"))
     if shutil.which("pgrep"):
-        assert not subprocess.run(["pgrep", "-f", "sleep 98765"], capture_output=True).stdout
+        assert not subprocess.run(["pgrep", "-f", "[s]leep 98765"], capture_output=True).stdout
 
 
 def change(name, text):
@@ -287,6 +292,33 @@ DAMAGE = {
 
 
 @needs_bubblewrap
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"error": "a\0b", "text": {"x": 1}},
+        {"error": 5},
+        {"value": {"layer": None}},
+        {"value": "\ud800"},
+        {"cells": {}},
+        {"cell_error": 3, "begins": "\ud800"},
+    ],
+    ids=str,
+)
+def test_a_forged_line_costs_its_own_question_only(line):
+    write = f"os.write(3, (json.dumps({line!r}) + chr(10)).encode())"
+    code = f"import os, json\ndef my_input_cells(*a):\n    {write}\n    return 0"
+    _, points, text = graded("a1", submission("a1", cells=code))
+    assert points == {"cells": 0, "real": 6, "own": 4}, text
+    text.encode("utf8")  # a notebook can hold it
+
+
+def test_the_reach_of_a_chain_is_the_length_of_its_gradient():
+    pairs = ((7, 2), (3, 2), (4, 3), (3, 1))
+    layers = [ConvSpec(1, 1, kernel, stride=stride) for kernel, stride in pairs]
+    assert reach(layers) == true_receptive_field(pairs) == 47
+
+
+@needs_bubblewrap
 def test_forged_answers_do_not_cost_other_questions_and_are_named():
     found = submission("a1", cells=ATTACKS["forged answers"])
     cells, _ = repaired(found, notebook("release", "a1"))
@@ -331,6 +363,8 @@ DESIGNS = {
     "my_layers = [ConvSpec(8, 32, 15, stride=4, padding=7)]": (2, "Kept: an output sees 15 cells"),
     "my_layers = [ConvSpec(8, 32, 3, stride=4, padding=7, dilation=7, groups=8)]": (0, "no path between all channels"),
     "my_layers = [ConvSpec(8, 32, 3, stride=4, padding=7, dilation=7)]": (1, "with dilation"),
+    "my_layers = [ConvSpec(8, 10**9, 1), ConvSpec(10**9, 32, 1)]": (0, "more than 10,000 channels"),
+    "my_layers = [3]": (0, "Wanted a list of ConvSpec"),
     "my_layers = 'none'": (0, "Wanted a list of ConvSpec"),
 }
 

@@ -201,11 +201,6 @@ OWN = OwnNumbers(
 )
 
 
-def own_numbers(student: str) -> tuple[ConvSpec, tuple]:
-    """Return a student's layer and the shape of its input."""
-    return OWN.drawn(student)
-
-
 def questions(student: str) -> dict:
     """Return grade_id → question, for one student."""
     return {

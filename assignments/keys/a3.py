@@ -133,11 +133,6 @@ DESIGN = DesignQuestion(
 )
 
 
-def own_numbers(student: str):
-    """Return a student's width multiplier and image size."""
-    return OWN.drawn(student)
-
-
 def questions(student: str) -> dict:
     """Return grade_id → question, for one student."""
     return {
