@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 import warnings
 from collections import defaultdict
@@ -47,22 +48,33 @@ def release(api: NbGraderAPI, assignments=ASSIGNMENTS) -> None:
 
 def layers(assignment: str, roster: Path) -> None:
     """Write for each student of a roster, a CSV with a column `id`, the layer and the input that belong to them."""
-    key, _ = load_key(assignment), SALT_SEEN.write_text(salt_mark(), encoding="utf-8")
+    check_salt()
+    key = load_key(assignment)
     path = HERE / f"layers-{assignment}.csv"
     with roster.open(newline="", encoding="utf-8-sig") as file, path.open("w", newline="", encoding="utf-8") as out:
         rows = csv.DictReader(file)
         if "id" not in (rows.fieldnames or ()):
             raise SystemExit(f"{roster} has the columns {rows.fieldnames}; wanted one called id")
+        ids = [row["id"] or "" for row in rows]
+        if doubtful := [one for one in ids if not one.strip() or ids.count(one) > 1]:
+            raise SystemExit(f"{roster} has the id {doubtful[0]!r}, which is empty or there twice")
         table = csv.writer(out)
         table.writerow(["id", "yours", "input"])
-        for row in rows:
-            table.writerow([row["id"], *map(str, key.OWN.drawn(row["id"]))])
+        table.writerows([one, *map(str, key.OWN.drawn(one))] for one in ids)
     print(path.name)
 
 
 def salt_mark() -> str:
     """Return what tells one SALT from another and gives none away."""
     return sha256(f"convlab {salt()}".encode()).hexdigest()[:16]
+
+
+def check_salt() -> None:
+    """Stop if SALT is not that of the first call; whoever wants another one deletes the file `.salt`."""
+    if not SALT_SEEN.exists():
+        SALT_SEEN.write_text(salt_mark(), encoding="utf-8")
+    if SALT_SEEN.read_text(encoding="utf-8") != salt_mark():
+        raise SystemExit("SALT is not the one that the layers were made with: nothing was done. Set SALT again.")
 
 
 def submissions(assignment: str) -> list[str]:
@@ -76,8 +88,7 @@ def grade(api: NbGraderAPI, assignment: str) -> None:
         is_known = assignment in {one.name for one in gradebook.assignments}
     if not is_known:  # a fresh clone has the release and no gradebook
         release(api, [assignment])
-    if SALT_SEEN.exists() and SALT_SEEN.read_text(encoding="utf-8") != salt_mark():
-        raise SystemExit("SALT is not the one that the layers were made with: nothing was graded. Set SALT again.")
+    check_salt()
     if (HERE / "downloaded" / assignment).is_dir():
         collected = collect(api, assignment)
         print(f"collected from downloaded/{assignment}: {collected}")
@@ -134,10 +145,10 @@ def extend(assignment: str, student: str, days: float) -> None:
 
 
 def reason(result) -> str:
-    """Return why a submission was refused: the last line of nbgrader's log that says it."""
+    """Return why a submission was refused: the first error of nbgrader's log."""
     lines = [line for line in (result["log"] or result["error"] or "no reason given").splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line or "ERROR" in line]
-    return (errors or lines)[-1].strip()[:300]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Entry): ", line.strip())]
+    return (named or lines)[0].strip()[:300]
 
 
 def points(assignment: str) -> list[dict]:

@@ -30,7 +30,7 @@ WORKER = HERE / "worker.py"
 SECONDS, WALL_SECONDS = 2, 20  # of CPU for one question, and by the clock, for what sleeps
 FORGED = "lines were written that pass for answers, which do not count"
 MOST_RUNS = 4  # of one question: each leaves out a cell that ended the one before
-MOST_BYTES, MOST_OUTPUT = 4 << 30, 4 << 20
+MOST_BYTES, MOST_OUTPUT, MOST_FILES = 4 << 30, 4 << 20, str(64 << 20)
 OVER_TIME = {signal.SIGXCPU, signal.SIGKILL, -signal.SIGXCPU, -signal.SIGKILL}
 REFUSED = "bubblewrap {why}, so nothing was graded: answers never run unprotected. Install the package bubblewrap."
 
@@ -50,7 +50,20 @@ def sandbox() -> list[str]:
     command = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # threads count as processes
         command += ["--setenv", name, "1"]
-    command += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    # No /proc: through it root could change the machine's settings, and everybody read bubblewrap's own environment.
+    command += [
+        "--ro-bind",
+        "/usr",
+        "/usr",
+        "--dev",
+        "/dev",
+        "--size",
+        MOST_FILES,
+        "--tmpfs",
+        "/tmp",
+        "--chdir",
+        "/tmp",
+    ]
     for folder in (Path("/lib"), Path("/lib64"), Path("/bin")):
         if folder.is_symlink():
             command += ["--symlink", f"usr{folder}", str(folder)]
@@ -105,26 +118,25 @@ def ask_worker(cells: list[str], asks: list[dict]) -> tuple[list[dict], list[str
         left_out.append(f"{why[0]}: {why[1]}, in the cell that begins with `{begins}`")
         del cells[last]
     told = [(line["cell_error"], line.get("begins")) for line in lines if "cell_error" in line]
-    stops = [printable(f"{what}, in the cell that begins with `{begins}`"[:400]) for what, begins in told]
-    stops = [*left_out, *stops]
+    stops = [*left_out, *(f"{what}, in the cell that begins with `{begins}`"[:400] for what, begins in told)]
     stops += [FORGED] if forged else []
     missing = dict(zip(("error", "text"), why or ("ProcessEnded", "your code ended the process")))
     return found[: len(asks)] + [missing] * (len(asks) - len(found)), stops
 
 
 def as_told(line: dict) -> dict:
-    """Return a line of the worker as an answer; what was forged in it can be printed, and names an error."""
+    """Return a line of the worker as an answer, whose error has a name even if the line was forged."""
     if "error" not in line:
         return {"value": line["value"]}
-    name = printable(str(line["error"])[:60])
-    return {"error": name if name.isidentifier() else "Error", "text": printable(str(line.get("text", ""))[:300])}
+    name = str(line["error"])[:60]
+    return {"error": name if name.isidentifier() else "Error", "text": str(line.get("text", ""))[:300]}
 
 
 def run_worker(job: dict) -> tuple[list[dict], tuple[str, str] | None]:
     """Return the lines of one process, and what ended it before its time, as the name of an error and a sentence."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            sandbox(), stdin=subprocess.PIPE, stdout=out, stderr=errors, start_new_session=True, cwd="/"
+            sandbox(), stdin=subprocess.PIPE, stdout=out, stderr=errors, start_new_session=True, cwd="/", env={}
         )
         late = False
         try:
@@ -173,9 +185,13 @@ def grade_cells(cells: Iterable, assignment: str, student: str) -> dict[str, tup
     for cell in filter(utils.is_grade, cells):
         name, most = cell.metadata.nbgrader.grade_id, float(cell.metadata.nbgrader.points)
         answers, stops = ask_worker(code, questions[name].asks())
-        share, text = questions[name].grade(answers, stops)
+        try:
+            share, text = questions[name].grade(answers, stops)
+        except Exception as error:  # an answer that the comparison cannot hold, such as an integer of 400 digits
+            share, text = 0, f"Your answer cannot be judged: {type(error).__name__}: {error}"
         points = round(min(max(share, 0), 1) * most, 2)
-        graded[name] = points, f"{points:g} of {most:g} points.\n{text}", FORGED in stops
+        text = printable(f"{points:g} of {most:g} points.\n{text}", "\n")  # what a file can hold
+        graded[name] = points, text, FORGED in stops
     return graded
 
 

@@ -135,16 +135,17 @@ class ChoicesQuestion:
 
 
 def reach(layers: Sequence[ConvSpec]) -> int:
-    """Return how many input cells on a side one output of a chain sees, if no border is near.
+    """Return how many input cells one output of a chain sees on its shorter side, if no border is near.
 
     >>> reach([ConvSpec(1, 1, 3), ConvSpec(1, 1, 3, stride=2), ConvSpec(1, 1, 3)])  # 3, then 5, then 5 + 2·2
     9
     """
-    cells, step = 1, 1
+    cells, steps = [1, 1], [1, 1]  # of rows and of columns
     for layer in layers:
-        cells += (layer.kernel_size[0] - 1) * layer.dilation[0] * step
-        step *= layer.stride[0]
-    return cells
+        for axis in (0, 1):
+            cells[axis] += (layer.kernel_size[axis] - 1) * layer.dilation[axis] * steps[axis]
+            steps[axis] *= layer.stride[axis]
+    return min(cells)
 
 
 def are_all_connected(layers: Sequence[ConvSpec]) -> bool:

@@ -66,10 +66,15 @@ class Refused:
             raise ImportError(f"{name} is not there while an answer is graded: use Python and NumPy")
 
 
-def refuse_children(event, args):
-    """Keep an answer from starting processes: a limit on their number does not hold for root."""
-    if event in STARTS or event == "ctypes.dlsym":
-        raise PermissionError(f"{event} is not there while an answer is graded")
+def refuse_children():
+    """Return a hook that keeps an answer from starting processes: a limit on their number does not hold for root."""
+    starts = {*STARTS, "ctypes.dlsym"}
+
+    def refuse(event, args):
+        if event in starts:
+            raise PermissionError(f"{event} is not there while an answer is graded")
+
+    return refuse
 
 
 def limit(job):
@@ -77,6 +82,15 @@ def limit(job):
     limits = {"CPU": job["seconds"], "AS": job["bytes"], "FSIZE": 1 << 20, "CORE": 0, "NPROC": 8}
     for what, most in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
+
+
+def compiled(cell):
+    """Return the code of a cell; if it does not read as Python, without its lines for IPython, such as %matplotlib."""
+    try:
+        return compile(cell, "<your cell>", "exec")
+    except SyntaxError:
+        lines = ("" if line.startswith(("%", "!")) else line for line in cell.splitlines())
+        return compile("\n".join(lines), "<your cell>", "exec")
 
 
 def to_argument(value):
@@ -117,13 +131,13 @@ def main():
     stand_in = StandIn("convlab")
     stand_in.ConvSpec, stand_in.output_shape, stand_in.check = ConvSpec, output_shape, Anything()
     sys.modules["convlab"] = stand_in
-    sys.addaudithook(refuse_children)
+    sys.addaudithook(refuse_children())
     sys.meta_path.insert(0, Refused())
     space = {"__name__": "__main__"}
     for number, cell in enumerate(job["cells"]):
         say(cell=number)  # whoever reads this knows which cell ended the process
         try:
-            exec(compile(cell, "<your cell>", "exec"), space)
+            exec(compiled(cell), space)
         except BaseException as error:
             say(cell_error=f"{type(error).__name__}: {error}"[:300], begins=cell.strip().partition("\n")[0][:60])
     say(cells="done")

@@ -218,6 +218,9 @@ ATTACKS = {
     "        if not os.fork():\n            while True: pass\n"
     "    except OSError: break" + CHEAT,
     "another way to a child": "import ctypes\nctypes.CDLL(None).fork()" + CHEAT,
+    "the machine's settings": "open('/proc/sys/kernel/core_pattern', 'r+')" + CHEAT,
+    "the secret": "found = open('/proc/1/environ').read()\nif 'SALT' in found: raise SystemExit('SEEN')" + CHEAT,
+    "the refusal": "import __main__, os\n__main__.STARTS = ()\nif os.fork() >= 0: raise SystemExit('SEEN')" + CHEAT,
     "deep nesting": "def my_input_cells(*a):\n    x = []\n    for n in range(10**5): x = [x]\n    return x",
     "patches the worker": "import json, sys\njson.dumps = lambda *a, **k: '{\"value\": [0, 5]}'\n"
     "sys.modules['__main__'].to_json = lambda v: [0, 5]" + CHEAT,
@@ -312,6 +315,18 @@ def test_a_forged_line_costs_its_own_question_only(line):
     text.encode("utf8")  # a notebook can hold it
 
 
+@needs_bubblewrap
+def test_an_answer_that_cannot_be_compared_costs_its_own_question_only():
+    _, points, text = graded("a3", submission("a3", values="my_share_a = 10**400\nmy_weights_b = '\\ud800'"))
+    assert (points["values"], points["own"], points["design"]) == (0, 5, 4)
+    text.encode("utf8")
+
+
+@needs_bubblewrap
+def test_a_line_for_ipython_costs_nothing():
+    assert graded("a1", submission("a1", cells="%matplotlib inline\n" + solutions("a1")["a1-cells"]))[0] == 15
+
+
 def test_the_reach_of_a_chain_is_the_length_of_its_gradient():
     pairs = ((7, 2), (3, 2), (4, 3), (3, 1))
     layers = [ConvSpec(1, 1, kernel, stride=stride) for kernel, stride in pairs]
@@ -364,6 +379,10 @@ DESIGNS = {
     "my_layers = [ConvSpec(8, 32, 3, stride=4, padding=7, dilation=7, groups=8)]": (0, "no path between all channels"),
     "my_layers = [ConvSpec(8, 32, 3, stride=4, padding=7, dilation=7)]": (1, "with dilation"),
     "my_layers = [ConvSpec(8, 10**9, 1), ConvSpec(10**9, 32, 1)]": (0, "more than 10,000 channels"),
+    "my_layers = [ConvSpec(8, 8, (15, 1), stride=4, padding=(7, 0), groups=8), ConvSpec(8, 32, 1)]": (
+        3,
+        "sees 1 cells",
+    ),
     "my_layers = [3]": (0, "Wanted a list of ConvSpec"),
     "my_layers = 'none'": (0, "Wanted a list of ConvSpec"),
 }
