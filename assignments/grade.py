@@ -49,18 +49,18 @@ def release(api: NbGraderAPI, assignments=ASSIGNMENTS) -> None:
 def layers(assignment: str, roster: Path) -> None:
     """Write for each student of a roster, a CSV with a column `id`, the layer and the input that belong to them."""
     check_salt()
-    key = load_key(assignment)
-    path = HERE / f"layers-{assignment}.csv"
-    with roster.open(newline="", encoding="utf-8-sig") as file, path.open("w", newline="", encoding="utf-8") as out:
+    with roster.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         if "id" not in (rows.fieldnames or ()):
             raise SystemExit(f"{roster} has the columns {rows.fieldnames}; wanted one called id")
         ids = [row["id"] or "" for row in rows]
-        if doubtful := [one for one in ids if not one.strip() or ids.count(one) > 1]:
-            raise SystemExit(f"{roster} has the id {doubtful[0]!r}, which is empty or there twice")
-        table = csv.writer(out)
+    if doubtful := [one for one in ids if not one.strip() or ids.count(one) > 1]:
+        raise SystemExit(f"{roster} has the id {doubtful[0]!r}, which is empty or there twice")
+    path, own = HERE / f"layers-{assignment}.csv", load_key(assignment).OWN
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
         table.writerow(["id", "yours", "input"])
-        table.writerows([one, *map(str, key.OWN.drawn(one))] for one in ids)
+        table.writerows([one, *map(str, own.drawn(one))] for one in ids)
     print(path.name)
 
 
