@@ -1,6 +1,7 @@
 """The form of the lessons: frame, headings, numbers, pictures, exercises. nbval runs their cells elsewhere."""
 
 import ast
+import importlib.metadata
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -194,9 +195,54 @@ def test_only_what_is_measured_is_not_compared(name):
         assert MEASURED not in tags(cell) or not {"predict", "exercise"} & set(tags(cell))
 
 
+def start_cell(name):
+    return cells(name, "code")[0].source
+
+
+@every_lesson
+def test_a_lesson_starts_with_the_cell_that_looks_for_the_package(name):
+    assert start_cell(name) == start_cell(next(iter(LESSONS)))
+    assert cells(name, "code")[0].metadata.get("jupyter", {}) == ({"source_hidden": True} if name > "01" else {})
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Return a function that runs the start cell where the package is missing, and returns what it gave to pip."""
+    asked = []
+
+    def start(shell, is_here=False):
+        def version(distribution):
+            assert distribution == "convlab-course"
+            if not is_here:
+                raise importlib.metadata.PackageNotFoundError(distribution)
+
+        class Shell:
+            run_line_magic = staticmethod(lambda magic, line: asked.append((magic, line)))
+            __str__ = staticmethod(lambda: shell)
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
+        exec(start_cell(next(iter(LESSONS))), {"get_ipython": Shell})
+        return asked
+
+    return start
+
+
+def test_the_start_cell_says_what_to_do_if_the_package_is_missing(start):
+    with pytest.raises(ModuleNotFoundError, match=r"The course's package is missing\. Stop Jupyter.* type: make lab"):
+        start("<ipykernel.zmqshell.ZMQInteractiveShell object>")
+
+
+def test_the_start_cell_installs_the_package_on_colab_only(start):
+    assert start("<ipykernel.zmqshell.ZMQInteractiveShell object>", is_here=True) == []
+    assert start("<google.colab._shell.Shell object>", is_here=True) == []
+    ((magic, line),) = start("<google.colab._shell.Shell object>")
+    assert magic == "pip"
+    assert re.fullmatch(r"install -q thop git\+https://github\.com/[\w.-]+/[\w.-]+", line)
+
+
 @every_lesson
 def test_no_cell_needs_the_network(name):
-    code = " ".join(cell.source for cell in cells(name, "code"))
+    code = " ".join(cell.source for cell in cells(name, "code")[1:])
     assert not re.search(r"https?://|urllib|urlopen|requests|socket|download|pretrained|!pip|%pip|wget|curl", code)
 
 

@@ -23,6 +23,7 @@ FILES = {
 ARITHMETIC = ["wording", "spec", "shape", "cost", "table"]
 ROOMS = [*ARITHMETIC, "forward", "reference", "meter", "torch_layers", "model", "counting", "reports"]
 ROOMS += ["networks", "measuring", "audit", "figures", "explore", "exercises", "check"]
+ROOMS += ["copies", "__main__"]
 LESSONS = [nbformat.read(path, as_version=4) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 

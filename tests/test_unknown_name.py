@@ -1,8 +1,14 @@
 """What a notebook prints below a NameError of a cell."""
 
+import json
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from jupyter_client.manager import start_new_kernel
 
 from convlab.exercises.unknown_name import tell_unknown_name
 
@@ -75,3 +81,74 @@ def test_the_checks_watch_a_shell_once(run):
     callbacks = InteractiveShell.instance().events.callbacks["post_run_cell"]
     run("from convlab import check\nfrom convlab.exercises.unknown_name import watch_names\nwatch_names()")
     assert callbacks.count(tell_unknown_name) == 1
+
+
+LESSON = Path(__file__).parent.parent / "notebooks/03-what-does-grouping-save.ipynb"
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Return a function that says which cells the notebook of this shell was saved with."""
+
+    def notebook(*codes):
+        cells = [{"cell_type": "code", "source": code.splitlines(keepends=True)} for code in codes]
+        path = tmp_path / "lesson.ipynb"
+        path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["photo = 1"]}, *cells]}))
+        monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("cells", "first_line"),
+    [
+        (["photo = 1", "photo"], "photo = 1"),
+        (["# a photograph\n\nphoto = 1", "photo"], "# a photograph"),
+        (["import photo", "x = 1", "photo"], "import photo"),
+        (["from a import b as photo", "photo"], "from a import b as photo"),
+        (["def photo(): pass", "photo"], "def photo(): pass"),
+        (["photo = 1", "photo = 2", "photo", "photo = 3"], "photo = 2"),
+        (["x = 1", "photo", "photo = 3"], "photo = 3"),  # below: the only one
+        (["%time", "photo = 1", "photo"], "photo = 1"),
+    ],
+)
+def test_the_cell_that_defines_a_name_is_named(run, notebook, cells, first_line):
+    notebook(*cells)
+    told = f"photo is not known yet. The cell that begins with {first_line!r} defines it. Run all cells above: Run →"
+    assert told in run("photo")[1]
+
+
+@pytest.mark.parametrize(
+    "cells", [["x = photo", "photo"], ["def f():\n    photo = 1", "photo"], ["%photo", "photo"], []]
+)
+def test_a_cell_that_only_uses_a_name_does_not_define_it(run, notebook, cells):
+    notebook(*cells)
+    assert f"photo {TOLD}" in run("photo")[1]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}', "\xff"])
+def test_a_notebook_that_cannot_be_read_leaves_the_general_sentence(run, tmp_path, monkeypatch, text):
+    path = tmp_path / "broken.ipynb"
+    path.write_bytes(text.encode("latin-1"))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert f"photo {TOLD}" in run("photo")[1]
+
+
+def test_a_notebook_without_convlab_is_left_alone(run, notebook, monkeypatch):
+    notebook("photo = 1")
+    monkeypatch.delitem(sys.modules, "convlab.check")
+    assert "is not known yet" not in run("photo")[1]
+
+
+def test_a_restarted_kernel_of_a_lesson_names_the_cell(monkeypatch):
+    """A real kernel, in which nothing has run: the environment's own configuration loads the module."""
+    monkeypatch.setitem(os.environ, "JPY_SESSION_NAME", str(LESSON))
+    manager, client = start_new_kernel()
+    printed = []
+    client.execute_interactive(
+        "check.reach", output_hook=lambda message: printed.append(message["content"]), timeout=60
+    )
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    told = "".join(content.get("text", "") for content in printed)
+    assert told.startswith("check is not known yet. The cell that begins with 'from math import prod' defines it.")

@@ -1,0 +1,128 @@
+"""A learner's own copies of the lessons: made once, never written over, a new version beside the old one."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+FOLDER = "my-lessons"
+RECORD = ".copied.json"  # in the folder of copies: lesson → the hash of the version that was copied last
+
+
+class NoSuchLesson(ValueError):
+    """No lesson, or more than one, has this number."""
+
+
+def copy_lessons(repository: Path = REPOSITORY) -> list[str]:
+    """Copy each lesson that has no copy yet, and return what a learner should know, a sentence each.
+
+    A lesson that has changed since it was copied is copied beside the learner's file, under a name of its own. The
+    only files that are replaced are the record, and a copy that is byte by byte as it was made.
+
+    Args:
+        repository: the folder that holds `notebooks/`; the copies are made in its `my-lessons/`.
+
+    Raises:
+        FileNotFoundError: there are no lessons, as where the package was installed without its repository.
+        FileExistsError: `my-lessons` is a file.
+    """
+    copies, record, told = repository / FOLDER, _read_record(repository), []
+    for lesson in _lessons(repository):
+        version, copy = _version(lesson), copies / lesson.name
+        copied = record.get(lesson.name, version)
+        if copied != version and copy.exists() and _version(copy) == copied:
+            copy.unlink()
+        if not copy.exists():
+            _write_new(copy, lesson)
+        elif copied != version:
+            beside = _free(copy, "new")
+            _write_new(beside, lesson)
+            told.append(f"{lesson.name} has a new version: {FOLDER}/{beside.name}. Your own file is as you left it.")
+        record[lesson.name] = version
+    _write_record(repository, record)
+    return told
+
+
+def reset_lesson(number: str, repository: Path = REPOSITORY) -> list[str]:
+    """Make a new copy of one lesson, keep the old one under another name, and return what was done, a sentence each.
+
+    Args:
+        number: the lesson, such as "03", "3" or the name of its file.
+
+    Raises:
+        NoSuchLesson: no lesson has this number.
+    """
+    lessons = _lessons(repository)
+    asked = number.strip().removesuffix(".ipynb")
+    wanted = asked.zfill(2)[:2] if asked.isdecimal() and len(asked) <= 2 else asked
+    found = [lesson for lesson in lessons if lesson.stem == wanted or (len(wanted) == 2 and lesson.name[:2] == wanted)]
+    if len(found) != 1:
+        last = lessons[-1].name[:2]
+        raise NoSuchLesson(f"there is no lesson {number!r}; wanted a number from 00 to {last}, as in L=03")
+    (lesson,) = found
+    copy, told = repository / FOLDER / lesson.name, []
+    if copy.exists():
+        old = _free(copy, "old")
+        copy.rename(old)
+        told.append(f"Your answers are kept in {FOLDER}/{old.name}.")
+    _write_new(copy, lesson)
+    _write_record(repository, _read_record(repository) | {lesson.name: _version(lesson)})
+    again = f"{FOLDER}/{copy.name} is as new. If it is open in JupyterLab, close its tab and open it again."
+    return [*told, again]
+
+
+def first_lesson(repository: Path = REPOSITORY) -> Path:
+    """Return the learner's copy of the first lesson, relative to the repository."""
+    return Path(FOLDER, _lessons(repository)[0].name)
+
+
+def _lessons(repository):
+    """Return the lessons of a repository in order."""
+    found = sorted(repository.glob("notebooks/[0-9][0-9]-*.ipynb"))
+    if not found:
+        raise FileNotFoundError(
+            f"no lessons in {repository / 'notebooks'}: they are in the course's repository, not in the package. "
+            "Clone the repository, and install with -e in it"
+        )
+    return found
+
+
+def _version(path):
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _free(path, word):
+    """Return the first name that no file has: lesson-old.ipynb, lesson-old-2.ipynb, …"""
+    number, found = 1, path.with_stem(f"{path.stem}-{word}")
+    while found.exists():
+        number += 1
+        found = path.with_stem(f"{path.stem}-{word}-{number}")
+    return found
+
+
+def _write_new(copy, lesson):
+    """Write a copy where there is none; a file that came there meanwhile is not written over."""
+    if copy.parent.exists() and not copy.parent.is_dir():
+        raise FileExistsError(f"{copy.parent} is a file; wanted a folder for your copies. Rename the file")
+    copy.parent.mkdir(exist_ok=True)
+    with open(copy, "xb") as file:
+        file.write(lesson.read_bytes())
+
+
+def _read_record(repository):
+    """Return what was copied; a record that cannot be read is no record."""
+    try:
+        found = json.loads((repository / FOLDER / RECORD).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_record(repository, record):
+    """Replace the record in one step, so that a start that is cut off leaves a whole one."""
+    path = repository / FOLDER / RECORD
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    part.replace(path)
