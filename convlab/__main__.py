@@ -7,11 +7,6 @@ import sys
 
 from convlab.copies import REPOSITORY, copy_lessons, first_lesson, reset_lesson
 
-QUIET = [  # a first start asks nothing
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-]
-
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; what follows `lab` goes to JupyterLab, such as `--no-browser`."""
@@ -34,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def open_lab(arguments: list[str]) -> None:
-    """Start JupyterLab with the repository's files, in the folder of copies, at the first lesson.
+    """Start JupyterLab with the repository's files, at the copy of the first lesson.
 
     Args:
         arguments: JupyterLab's own, such as `--no-browser`.
@@ -43,9 +38,9 @@ def open_lab(arguments: list[str]) -> None:
         from jupyterlab.labapp import LabApp
     except ModuleNotFoundError:
         sys.exit('convlab: JupyterLab is not installed. In the course\'s folder: pip install -e ".[lessons]".')
-    first = REPOSITORY / first_lesson()
-    folders = [f"--ServerApp.root_dir={REPOSITORY}", f"--ServerApp.preferred_dir={first.parent}"]
-    LabApp.launch_instance([str(first), *folders, *QUIET, *arguments])
+    first = first_lesson().as_posix()
+    start = [f"--ServerApp.root_dir={REPOSITORY}", f"--LabApp.default_url=/lab/tree/{first}"]
+    LabApp.launch_instance([*start, *arguments])
 
 
 if __name__ == "__main__":

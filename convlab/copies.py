@@ -36,7 +36,7 @@ def copy_lessons(repository: Path = REPOSITORY) -> list[str]:
             copy.unlink()
         if not copy.exists():
             _write_new(copy, lesson)
-        elif copied != version:
+        elif copied != version and _version(copy) != version:
             beside = _free(copy, "new")
             _write_new(beside, lesson)
             told.append(f"{lesson.name} has a new version: {FOLDER}/{beside.name}. Your own file is as you left it.")

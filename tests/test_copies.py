@@ -57,6 +57,14 @@ def test_a_new_version_comes_once_beside_an_answer_and_in_the_place_of_an_untouc
     assert copy_lessons(course) == [] and texts(course) == wanted
 
 
+def test_a_copy_that_is_the_new_version_already_stays_alone(course):
+    copy_lessons(course)
+    for folder in ("notebooks", "my-lessons"):
+        (course / folder / FIRST).write_text("version 2")
+    assert copy_lessons(course) == []
+    assert texts(course).keys() == {FIRST, SECOND}
+
+
 def test_each_further_version_has_a_name_of_its_own(course):
     copy_lessons(course)
     (course / "my-lessons" / FIRST).write_text("my answer")
@@ -165,7 +173,7 @@ def test_lab_hands_the_first_copy_and_other_options_to_jupyterlab(course, monkey
     monkeypatch.setattr(commands, "copy_lessons", lambda: copy_lessons(course))
     monkeypatch.setattr(commands, "first_lesson", lambda: first_lesson(course))
     commands.main(["lab", "--no-browser", "--port=9999"])
-    assert given[0] == str(course / "my-lessons" / FIRST)
+    assert given[:2] == [f"--ServerApp.root_dir={course}", f"--LabApp.default_url=/lab/tree/my-lessons/{FIRST}"]
     assert given[-2:] == ["--no-browser", "--port=9999"]
     assert texts(course).keys() == {FIRST, SECOND}
 

@@ -202,7 +202,7 @@ def start_cell(name):
 @every_lesson
 def test_a_lesson_starts_with_the_cell_that_looks_for_the_package(name):
     assert start_cell(name) == start_cell(next(iter(LESSONS)))
-    assert cells(name, "code")[0].metadata.get("jupyter", {}) == ({"source_hidden": True} if name > "01" else {})
+    assert cells(name, "code")[0].metadata.jupyter == {"source_hidden": True}
 
 
 @pytest.fixture

@@ -135,3 +135,10 @@ def test_a_wheel_brings_every_recorded_file_and_every_script_along(tmp_path):
     assert len(found) == 10
     scripts = [path.relative_to(ROOT) for path in ROOT.glob("convlab/**/*.js")]
     assert scripts and all((site / path).read_bytes() == (ROOT / path).read_bytes() for path in scripts)
+
+
+def test_the_environment_has_what_a_kernel_and_jupyterlab_read_when_they_start():
+    wanted = {"ipython_kernel_config.json": "ipython", "default_setting_overrides.json": "jupyter/labconfig"}
+    assert {path.name for path in ROOT.glob("convlab/startup/*")} == wanted.keys()
+    for name, folder in wanted.items():
+        assert Path(sys.prefix, "etc", folder, name).read_bytes() == (ROOT / "convlab/startup" / name).read_bytes()

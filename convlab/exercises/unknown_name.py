@@ -1,7 +1,7 @@
 """In a notebook: what to do about a name that a cell uses and no cell has defined so far.
 
-`ipython_kernel_config.json`, which a wheel puts into the environment's `etc/ipython/`, loads this module when a
-kernel starts: after a restart no cell has run that could.
+`startup/ipython_kernel_config.json`, which pip puts into the environment, loads this module when a kernel starts:
+after a restart no cell has run that could.
 """
 
 from __future__ import annotations
