@@ -1,13 +1,15 @@
-"""The project files agree with each other, with what is installed, and with what Binder will build.
+"""The project files agree with each other, with what is installed, and with what Binder and Codespaces will build.
 
-What is not proven here: the conda solve, the image build, a launch.
+What is not proven here: the conda solve, the build of an image, a launch.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import venv
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +26,8 @@ DISTRIBUTION = {
     "matplotlib-base": "matplotlib",
 }  # conda's name -> the package index's
 NOT_FROM_PIP = {"python", "pip"}  # in the conda environment, not among the packages that convlab needs
-BINDER_LINK = re.compile(r"https://mybinder\.org/v2/gh/([^/\s]+/[^/\s]+)/")
+CHANGES_AN_OUTPUT = {"ipython", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch"}
+MADE = {"__pycache__", "build", "dist", "_build", "my-lessons", "docs/notebooks", "docs/benchmarks", "docs/assignments"}
 
 on_unix_only = pytest.mark.skipif(sys.platform == "win32", reason="no file modes, and repo2docker does not run")
 
@@ -45,8 +48,8 @@ def project_files() -> dict[str, str]:
 
 def is_ours(folder: Path) -> bool:
     if folder.name.startswith("."):
-        return folder.name == ".ci"
-    return folder.name not in {"__pycache__", "build", "dist"} and not (folder / "pyvenv.cfg").exists()
+        return folder.name in {".ci", ".devcontainer", ".github"}
+    return MADE.isdisjoint({folder.name, folder.relative_to(ROOT).as_posix()}) and not (folder / "pyvenv.cfg").exists()
 
 
 def environment() -> dict:
@@ -108,6 +111,22 @@ def test_environment_yml_has_what_the_package_and_its_lessons_need():
     assert needed <= {*environment_requirements()}
 
 
+def test_environment_yml_holds_what_changes_a_stored_output_at_the_tested_version():
+    tested = {canonicalize_name(pin.name): pin.specifier for pin in constraints()}
+    held = {name: one for name, one in environment_requirements().items() if "*" in str(one.specifier)}
+    assert {*held} == {*CHANGES_AN_OUTPUT, "python"}
+    for name in CHANGES_AN_OUTPUT:
+        (exact,) = tested[name]
+        assert str(held[name].specifier) == f"=={'.'.join(exact.version.split('.')[:2])}.*", name
+
+
+def test_the_other_lines_of_environment_yml_are_the_ranges_of_pyproject():
+    ranges = {canonicalize_name(one.name): one.specifier for one in direct_dependencies()}
+    for name, requirement in environment_requirements().items():
+        if name not in CHANGES_AN_OUTPUT | NOT_FROM_PIP:
+            assert requirement.specifier == ranges[name], requirement
+
+
 # Binder
 
 
@@ -151,17 +170,74 @@ def test_the_start_script_hands_over_to_the_command_it_was_given():
     assert text_of("binder/start").splitlines()[-1] == 'exec "$@"'
 
 
-def test_the_binder_link_and_its_owner_are_stated_once():
-    texts = project_files()
-    links = [(path, repository) for path, text in texts.items() for repository in BINDER_LINK.findall(text)]
-    assert [path for path, _ in links] == ["README.md"]
-    repository = links[0][1]
-    assert sum(text.count(repository) for text in texts.values()) == 1
+@on_unix_only
+def test_a_launch_stops_idle_kernels_as_its_jupyter_server_reads_it(tmp_path):
+    venv.create(tmp_path / "env", symlinks=True)
+    (site,) = (tmp_path / "env/lib").glob("python*/site-packages")
+    (site / "installed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    pip = tmp_path / "env/bin/pip"
+    pip.write_text("#!/bin/sh\n")  # the package is installed already
+    pip.chmod(0o755)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    variables |= {"PATH": f"{pip.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    subprocess.run([ROOT / "binder/postBuild"], cwd=ROOT, env=variables, check=True)
+    shown = [pip.with_name("python"), "-m", "jupyter_server", "--show-config-json"]
+    read = subprocess.run(shown, env=variables, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert json.loads(read)["MappingKernelManager"] == {
+        "cull_idle_timeout": 1200,
+        "cull_interval": 60,
+        "cull_connected": True,
+        "cull_busy": False,
+    }
 
 
-def test_the_binder_link_opens_a_lesson_that_exists():
-    link = re.search(r"\?urlpath=lab/tree/(\S+)", text_of("README.md"))
-    assert (ROOT / link[1]).is_file()
+def test_what_is_set_for_idle_kernels_are_options_that_jupyter_server_has():
+    from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
+
+    (section,) = json.loads(text_of("binder/jupyter_server_config.json")).values()
+    options = MappingKernelManager.class_traits(config=True)
+    for name, value in section.items():
+        options[name].validate(None, value)
+    minutes = section["cull_idle_timeout"] // 60
+    assert f"a kernel that has been\nidle for {minutes} minutes" in text_of("README.md")
+    assert f"idle for {minutes} minutes" in text_of("binder/postBuild")
+
+
+# The buttons, Codespaces
+
+
+def test_each_button_opens_a_lesson_that_exists():
+    paths = re.findall(r"(?:urlpath=lab/tree/|/blob/main/)(\S+)", text_of("README.md"))
+    assert len(paths) == 2 and all((ROOT / path).is_file() for path in paths)
+
+
+def test_each_link_to_a_part_of_a_page_finds_its_heading():
+    links = re.findall(r'[("]([^()"\s]*)#([^()"\s]+)[)"]', text_of("README.md"))
+    assert len(links) >= 3
+    for page, part in links:
+        source = text_of("docs/index.md" if page else "README.md")
+        headings = [line.strip("# ").lower().replace(" ", "-") for line in source.splitlines() if line[:2] == "##"]
+        assert part in headings, f"{page}#{part}"
+
+
+def test_a_codespace_installs_what_lessons_need_and_then_opens_one():
+    container = json.loads(text_of(".devcontainer/devcontainer.json"))
+    assert container["waitFor"] == "postCreateCommand"  # else the lesson is opened before it is there
+    python = container["image"].partition(":")[2]
+    assert container["image"] == f"mcr.microsoft.com/devcontainers/python:{python}"
+    assert environment_requirements()["python"].specifier.contains(python)
+    install, copy = container["postCreateCommand"].split(" && ")
+    target = re.search(r"^LESSONS = (\S+)", text_of("Makefile"), re.MULTILINE)[1]
+    assert install.startswith(f"make {target} PIP_FLAGS=")
+    assert copy == ".venv/bin/python -m convlab copy"
+    (opened,) = container["customizations"]["codespaces"]["openFiles"]
+    assert (ROOT / "notebooks" / opened.removeprefix("my-lessons/")).is_file()
+
+
+def test_pytorchs_cpu_index_is_the_same_wherever_it_is_named():
+    index = re.compile(r"--extra-index-url (https://[^\s'\"]+)")
+    named = [index.findall(text_of(path)) for path in ("README.md", ".devcontainer/devcontainer.json")]
+    assert named[0] == named[1] and len(named[0]) == 1
 
 
 # Versions
@@ -200,10 +276,26 @@ def test_no_other_file_pins_a_version():
 # The names and the commands that the other files rely on
 
 
-@pytest.mark.parametrize("command", ["make lab", "make test", "make bench", "make zoo"])
-def test_a_command_in_the_readme_is_a_target_of_the_makefile(command):
-    assert re.search(rf"^{command}\b", text_of("README.md"), re.MULTILINE)
-    assert re.search(rf"^{command.removeprefix('make ')}:", text_of("Makefile"), re.MULTILINE)
+def test_each_make_command_in_the_readme_is_a_target_of_the_makefile():
+    named = {*re.findall(r"(?:^|`)make (\w+)", text_of("README.md"), re.MULTILINE)}
+    targets = {*re.findall(r"^(\w+):", text_of("Makefile"), re.MULTILINE)}
+    assert {"lab", "again", "test", "publish", "bench", "zoo"} <= named <= targets
+
+
+def test_each_command_for_windows_exists():
+    windows = "".join(re.findall(r"```powershell\n(.*?)```", text_of("README.md"), re.DOTALL))
+    assert {*re.findall(r"^py (\S+) ", windows, re.MULTILINE)} == {"-3.11"}
+    others = [line for line in windows.splitlines() if not line.startswith("py ")]
+    assert all(line.startswith(r".venv\Scripts\python -m ") for line in others)
+    assert {*re.findall(r"-m convlab (\w+)", windows)} == {"lab", "again"}
+    assert all(version(tool) for tool in re.findall(r"-m (pip|ruff|pytest)\b", windows))
+
+
+def test_windows_installs_for_the_checks_what_make_test_does():
+    extras = re.search(r"\$\(TESTING\): EXTRAS = (\S+)", text_of("Makefile"))[1]
+    asked = re.findall(r'-c constraints.txt -e "\.\[(\S+)\]"', text_of("README.md"))
+    assert asked == ["lessons", extras]
+    assert {*extras.split(",")} <= {*project()["optional-dependencies"]}
 
 
 def test_the_gate_runs_the_test_command_of_the_readme():
@@ -218,10 +310,30 @@ def test_the_readme_lists_every_notebook_once_and_in_order():
     assert links == sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/*.ipynb"))
 
 
+def test_the_readme_counts_the_lessons_and_their_hours_as_its_table_does():
+    minutes = [int(one) for one in re.findall(r"\| (\d+) \|$", text_of("README.md"), re.MULTILINE)]
+    assert f"A course in {len(minutes)} notebooks, about {round(sum(minutes) / 60)} hours," in text_of("README.md")
+
+
+def test_the_picture_in_the_readme_moves_gently_and_is_small_and_sharp():
+    from PIL import Image
+
+    tag = re.search(r'<img src="(\S+)" width="(\d+)"\nalt="([^"]+)">', text_of("README.md"))
+    with Image.open(ROOT / tag[1]) as picture:
+        times = []
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            times.append(picture.info["duration"])
+        assert picture.width == 2 * int(tag[2])
+        assert picture.info["loop"] == 0
+    assert min(times) >= 300 and 4000 <= sum(times) <= 6000
+    assert (ROOT / tag[1]).stat().st_size < 500_000
+
+
 def test_the_examples_in_the_readme_print_what_the_readme_shows(capsys):
     examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text_of("README.md"), re.DOTALL)
     namespace = {}
-    assert len(examples) == text_of("README.md").count("```python") == 3
+    assert len(examples) == text_of("README.md").count("```python") == 1
     for code, shown in examples:
         exec(code, namespace)
         assert capsys.readouterr().out == shown
