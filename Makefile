@@ -44,7 +44,7 @@ browser: $(TESTING) site
 	$(QUIET) $(BIN)/pytest tests/browser
 
 site: $(SITE)
-	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
 
 publish:
 	$(PYTHON) docs/publish.py "$(REPO)"
