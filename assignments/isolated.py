@@ -16,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
+from marking import load_key
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
+from roster import check_layers
 
 from convlab.wording import printable
 
@@ -168,15 +169,6 @@ def run_worker(job: dict) -> tuple[list[dict], tuple[str, str] | None]:
     return lines, None
 
 
-@cache
-def load_key(assignment: str):
-    """Return the module of an assignment's key, `keys/aN.py`."""
-    spec = importlib.util.spec_from_file_location(f"key_{assignment}", HERE / "keys" / f"{assignment}.py")
-    key = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(key)
-    return key
-
-
 def grade_cells(cells: Iterable, assignment: str, student: str) -> dict[str, tuple[float, str, bool]]:
     """Return grade_id → points, feedback and whether answers were forged, for a submission on its skeleton."""
     cells = [cell for cell in cells if cell.cell_type == "code"]
@@ -200,6 +192,7 @@ class Isolated(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         where = resources["nbgrader"]
+        check_layers(where["assignment"], where["student"])  # the formgrader's button comes here too
         graded = grade_cells(nb.cells, where["assignment"], where["student"])
         if any(forged for *_, forged in graded.values()):
             self.log.warning("%s: look at: %s", where["student"], FORGED)

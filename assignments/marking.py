@@ -6,8 +6,11 @@ earns. Cases are chosen so that no mistake with a credit gives the right value.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 
 from variants import draw_for
 
@@ -16,6 +19,7 @@ from convlab.exercises.exercise import Exercise
 from convlab.spec import ConvSpec
 
 MOST_CHANNELS = 10_000  # of a layer in a design: more keep no budget, and take long to follow
+KEYS = Path(__file__).resolve().parent / "keys"
 NEARLY = 0.8  # the right value in another form: a float, a tuple of one, a text
 
 
@@ -81,9 +85,15 @@ class FunctionQuestion:
 
 @dataclass(frozen=True)
 class NumbersQuestion:
-    """Numbers that the learner writes under given names, each worth an equal part."""
+    """Numbers that the learner writes under given names, each worth an equal part.
+
+    Args:
+        exercises: name → what it is compared with.
+        about: what the numbers are about, as the feedback begins.
+    """
 
     exercises: Mapping[str, Exercise]
+    about: str = ""
 
     def asks(self) -> list[dict]:
         """Return what the worker is asked for."""
@@ -102,7 +112,7 @@ class NumbersQuestion:
             shares.append(earned(reply))
             lines.append(f"{name}: {told(reply, shares[-1], ())}")
         share = sum(shares) / len(shares)
-        return share, "\n".join([*(stop_lines(stops) if share < 1 else ()), *lines])
+        return share, "\n".join([*filter(None, [self.about]), *(stop_lines(stops) if share < 1 else ()), *lines])
 
 
 @dataclass(frozen=True)
@@ -217,10 +227,17 @@ class OwnNumbers:
         question: a name, so that two questions draw differently.
         make: called with a draw, returns the arguments of the functions below.
         table: name → (the function that is right, mistake → the function that makes it).
+        in_words: name → the function of another number, which the question in words is about.
     """
 
-    def __init__(self, question: str, make: Callable, table: Mapping[str, tuple[Callable, Mapping]]):
-        self.question_name, self.make, self.table = question, make, table
+    def __init__(
+        self,
+        question: str,
+        make: Callable,
+        table: Mapping[str, tuple[Callable, Mapping]],
+        in_words: Mapping[str, Callable] | None = None,
+    ):
+        self.question_name, self.make, self.table, self.in_words = question, make, table, in_words or {}
 
     def values(self, drawn) -> list[list]:
         """Return for each number what is right and what each mistake gives."""
@@ -230,6 +247,11 @@ class OwnNumbers:
         """Return what belongs to a student."""
         return draw_for(student, self.question_name, self.make, self.values)
 
+    def right(self, drawn) -> dict:
+        """Return name → what is right, for whoever reads the words."""
+        functions = {name: right for name, (right, _) in self.table.items()} | self.in_words
+        return {name: function(*drawn) for name, function in functions.items()}
+
     def question(self, student: str) -> NumbersQuestion:
         """Return the question for a student."""
         drawn, exercises = self.drawn(student), {}
@@ -238,7 +260,7 @@ class OwnNumbers:
             exercises[name] = Exercise(
                 target=lambda right=right: right(*drawn), mistakes=known, hints=(), takeaway="That is yours."
             )
-        return NumbersQuestion(exercises)
+        return NumbersQuestion(exercises, f"Yours: {drawn[0]}, with the input {drawn[1]}.")
 
 
 def told(reply, share, stops) -> str:
@@ -252,3 +274,12 @@ def told(reply, share, stops) -> str:
 def stop_lines(stops) -> list[str]:
     """Return a line for each cell that stopped."""
     return [f"A cell stopped with {stop}." if stop[:5] != "lines" else f"{stop.capitalize()}." for stop in stops]
+
+
+@cache
+def load_key(assignment: str):
+    """Return the module of an assignment's key, `keys/aN.py`."""
+    spec = importlib.util.spec_from_file_location(f"key_{assignment}", KEYS / f"{assignment}.py")
+    key = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(key)
+    return key

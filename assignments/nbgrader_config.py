@@ -28,7 +28,3 @@ c.Autograde.autograde_preprocessors = [
     P + "CheckCellMetadata",
 ]
 c.AssignLatePenalties.plugin_class = "late.TenPercentADay"
-# The names that Canvas gives, such as ada_12345_678_a1.ipynb and ada_LATE_12345_678_a1-1.ipynb.
-c.FileNameCollectorPlugin.named_regexp = (
-    r".*[/\\](?P<student_id>[A-Za-z0-9-]+?)(_LATE)?_[^/\\]*?(?P<file_id>a[123])[^/\\]*\.ipynb$"
-)

@@ -198,6 +198,7 @@ OWN = OwnNumbers(
             },
         ),
     },
+    in_words={"2 × MACs − FLOPs": _outputs},
 )
 
 

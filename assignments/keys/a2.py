@@ -164,6 +164,11 @@ OWN = OwnNumbers(
             },
         ),
     },
+    in_words={  # MACs for one position
+        "in groups": lambda spec, x: prod(spec.weight_shape),
+        "without groups": lambda spec, x: prod(spec.weight_shape) * spec.groups,
+        "two steps": lambda spec, x: spec.in_channels * (prod(spec.kernel_size) + spec.out_channels),
+    },
 )
 
 
