@@ -9,6 +9,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = "my-lessons"
 RECORD = ".copied.json"  # in the folder of copies: lesson → the hash of the version that was copied last
+IF_OPEN = (
+    "If it is still open in JupyterLab: close its tab without saving, and open it again. "
+    "If answers in that tab were not saved, save them there first (choose Overwrite), and give this command again."
+)
 
 
 class NoSuchLesson(ValueError):
@@ -62,15 +66,16 @@ def reset_lesson(number: str, repository: Path = REPOSITORY) -> list[str]:
         last = lessons[-1].name[:2]
         raise NoSuchLesson(f"there is no lesson {number!r}; wanted a number from 00 to {last}, as in L=03")
     (lesson,) = found
-    copy, told = repository / FOLDER / lesson.name, []
-    if copy.exists():
+    copy, told, record = repository / FOLDER / lesson.name, [], _read_record(repository)
+    if copy.exists() and _version(copy) in (_version(lesson), record.get(lesson.name)):
+        copy.unlink()  # nothing of the learner's is in it
+    elif copy.exists():
         old = _free(copy, "old")
         copy.rename(old)
-        told.append(f"Your answers are kept in {FOLDER}/{old.name}.")
+        told.append(f"What you saved is kept in {FOLDER}/{old.name}.")
     _write_new(copy, lesson)
-    _write_record(repository, _read_record(repository) | {lesson.name: _version(lesson)})
-    again = f"{FOLDER}/{copy.name} is as new. If it is open in JupyterLab, close its tab and open it again."
-    return [*told, again]
+    _write_record(repository, record | {lesson.name: _version(lesson)})
+    return [*told, f"{FOLDER}/{copy.name} is as new. {IF_OPEN}"]
 
 
 def first_lesson(repository: Path = REPOSITORY) -> Path:
@@ -94,11 +99,15 @@ def _version(path):
 
 
 def _free(path, word):
-    """Return the first name that no file has: lesson-old.ipynb, lesson-old-2.ipynb, …"""
-    number, found = 1, path.with_stem(f"{path.stem}-{word}")
+    """Return the first name that no file has: 03-old-lesson.ipynb, 03-old-2-lesson.ipynb, …
+
+    The word is in front, where a narrow list of files shows it.
+    """
+    lesson, title = path.stem.split("-", 1)
+    number, found = 1, path.with_stem(f"{lesson}-{word}-{title}")
     while found.exists():
         number += 1
-        found = path.with_stem(f"{path.stem}-{word}-{number}")
+        found = path.with_stem(f"{lesson}-{word}-{number}-{title}")
     return found
 
 

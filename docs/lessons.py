@@ -6,6 +6,7 @@ pages work there as here. In a copy, replies and answers are folded, and a note 
 
 import json
 import shutil
+from html import escape
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -13,6 +14,7 @@ ROOT = DOCS.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 GUIDES = ["benchmarks/README.md", "assignments/README.md"]
 ON_THE_INDEX = "window-"  # the explorer that the first page shows
+ANSWER = "application/vnd.convlab.answer"  # what the course's replies store for a page that cannot run code
 
 NOTE = """<nav class="launch" aria-label="Open this lesson" data-lesson="{name}">
 <p>This page shows the lesson with its results and cannot run code. To answer the questions, open it where it runs:</p>
@@ -31,6 +33,16 @@ def printed(cell: dict) -> str:
     return "".join("".join(o.get("text", o.get("data", {}).get("text/plain", ""))) for o in outputs)
 
 
+def answered(cell: dict) -> bool:
+    """Put the answer that is stored beside a reply in its place, if there is one."""
+    found = False
+    for output in cell.get("outputs", []):
+        if answer := "".join(output.get("data", {}).get(ANSWER, "")):
+            output["data"] = {"text/html": f"<p>{escape(answer)}</p>".replace("\n", "<br>")}
+            found = True
+    return found
+
+
 def folded(cell: dict, what: str, tag: str = "hide-output") -> None:
     """Put what a cell shows, or the whole cell, behind a line to click on."""
     cell["metadata"].setdefault("tags", []).append(tag)
@@ -44,11 +56,13 @@ def for_the_site(notebook: dict, name: str) -> dict:
     folded(first, "the cell that looks for the course", "hide-cell")
     for cell in cells:
         tags = cell["metadata"].get("tags", [])
-        asks = "predict" in tags or "exercise" in tags
-        if asks or printed(cell).startswith("Hints:") or "not yet" in printed(cell).lower():
+        is_hint = printed(cell).startswith("Hints:")
+        if answered(cell):
+            folded(cell, "the hints" if is_hint else "the answer")
+        elif "exercise" in tags or "not yet" in printed(cell).lower():
             folded(cell, "the reply")
         elif guessed and printed(cell):
-            folded(cell, "the answer")
+            folded(cell, "the result")
         guessed = "predict" in tags
     cells[0]["source"][0] = cells[0]["source"][0].replace("# ", f"# {name[:2]} · ", 1)
     note = {"cell_type": "markdown", "id": "launch", "metadata": {}, "source": NOTE.format(name=name)}

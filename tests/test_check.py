@@ -245,19 +245,19 @@ def widest_by_counting(budget):
 
 # As a learner may write them: more than one form of a mistake, and what no mistake explains.
 WRONG = {
-    "filter_multiplications": [(121, "one channel"), (25, "added"), (364, "none of the usual mistakes")],
+    "filter_multiplications": [(121, "one channel"), (25, "added"), (364, "no mistake that is known here")],
     "multiplications": [
         (lambda k, c, m, s: k * k * c * s * s, "number of filters is missing"),
         (lambda k, c, m, s: k * k * c * m * s, "output is a square"),
         (lambda k, c, m, s: k * k * c * m * s * s + m * s * s, "A bias is in it"),
-        (lambda k, c, m, s: k * k * c * m * (s + 1) ** 2, "none of the usual mistakes"),
+        (lambda k, c, m, s: k * k * c * m * (s + 1) ** 2, "no mistake that is known here"),
     ],
     "output_size": [
         (lambda n, k, s, p, d: n + 2 * p - d * (k - 1), "stride is ignored"),
         (lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation is ignored"),
         (lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1, "padding is ignored"),
         (lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "+ 1 is missing"),
-        (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "none of the usual mistakes"),
+        (lambda n, k, s, p, d: (n - k + 2 * p) / (s + 1), "no mistake that is known here"),
         (lambda n, k, s, p, d: n / 0, "ZeroDivisionError"),
         (lambda n, k: n - k, "TypeError"),
     ],
@@ -294,7 +294,7 @@ WRONG = {
         (lambda spec, x: exact_flops(spec) * outputs(spec, x) // x[0], "batch is forgotten"),
         (in_a_layer(exact_flops, lambda n, k, s, p, d: out_size(n, k, 1, p, d)), "stride is ignored"),
         (in_a_layer(exact_flops, lambda n, k, s, p, d: out_size(n, k, s, p, d) - 1), "+ 1 is missing"),
-        (in_a_layer(exact_flops, lambda n, k, s, p, d: n // s), "none of the usual mistakes"),
+        (in_a_layer(exact_flops, lambda n, k, s, p, d: n // s), "no mistake that is known here"),
     ],
     "metered_conv2d": [
         (lambda x, w, s: maps_of(x, w, 1), "stride is ignored"),
@@ -331,11 +331,11 @@ WRONG = {
         (lambda network, channels: reach_by_loops(network, channels).sum(0).tolist(), "how many outputs"),
         (lambda network, channels: reach_by_loops(network, channels)[:, 0], "channel 0 alone"),
         (lambda network, channels: reach_by_loops(network, channels).sum(), "the number of pairs"),
-        (lambda network, channels: reach_by_loops(network, channels)[::-1], "none of the usual mistakes"),
+        (lambda network, channels: reach_by_loops(network, channels)[::-1], "no mistake that is known here"),
     ],
     "receptive_field": [
         (lambda layers: 1 + sum(k - 1 for k, _ in layers), "strides are ignored"),
-        (lambda layers: sum(k for k, _ in layers), "none of the usual mistakes"),
+        (lambda layers: sum(k for k, _ in layers), "no mistake that is known here"),
         (
             lambda layers: 1 + sum((k - 1) * prod(s for _, s in layers[: n + 1]) for n, (k, _) in enumerate(layers)),
             "own stride",
@@ -355,7 +355,11 @@ WRONG = {
         (4_610_100, "FLOPs"),
         ((726 + 36) * 217 * 217, "stride is ignored"),
     ],
-    "kernels_needed": [(4, "one kernel for each filter"), (2, "Is the blur a mixture"), (7, "none of the usual")],
+    "kernels_needed": [
+        (4, "one kernel for each filter"),
+        (2, "Is the blur a mixture"),
+        (7, "no mistake that is known"),
+    ],
     "largest_multiplier": [
         (lambda m, k: int(m * k * k / (m + k * k)), "exactly as many"),
         (lambda m, k: m * k * k / (m + k * k), "the saving with m = 1"),
@@ -389,7 +393,7 @@ WRONG = {
         (lambda p, layers, n, t, d: p // 2 + layers * n * t**2 * d, "scores and mixtures"),
         (lambda p, layers, n, t, d: p // 2 + 2 * layers * (n * t) ** 2 * d, "different texts"),
         (lambda p, layers, n, t, d: p // 2 + 2 * layers * n * t * d * d, "takes width²"),
-        (lambda p, layers, n, t, d: p // 2 + n * t * t * d, "none of the usual mistakes"),
+        (lambda p, layers, n, t, d: p // 2 + n * t * t * d, "no mistake that is known here"),
     ],
     "remaining_share": [
         (lambda m, k, a, r: (k**2 + m) / (r**2 * a * (k**2 + a * m)), "the inverse"),

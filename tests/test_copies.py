@@ -51,8 +51,8 @@ def test_a_new_version_comes_once_beside_an_answer_and_in_the_place_of_an_untouc
     for name in (FIRST, SECOND):
         (course / "notebooks" / name).write_text(f"version 2 of {name}")
     (told,) = copy_lessons(course)
-    assert told == f"{FIRST} has a new version: my-lessons/00-first-new.ipynb. Your own file is as you left it."
-    wanted = {FIRST: "my answer", "00-first-new.ipynb": f"version 2 of {FIRST}", SECOND: f"version 2 of {SECOND}"}
+    assert told == f"{FIRST} has a new version: my-lessons/00-new-first.ipynb. Your own file is as you left it."
+    wanted = {FIRST: "my answer", "00-new-first.ipynb": f"version 2 of {FIRST}", SECOND: f"version 2 of {SECOND}"}
     assert texts(course) == wanted
     assert copy_lessons(course) == [] and texts(course) == wanted
 
@@ -72,7 +72,7 @@ def test_each_further_version_has_a_name_of_its_own(course):
         (course / "notebooks" / FIRST).write_text(f"version {number}")
         copy_lessons(course)
     found = texts(course)
-    assert [found[name] for name in (FIRST, "00-first-new.ipynb", "00-first-new-2.ipynb")] == [
+    assert [found[name] for name in (FIRST, "00-new-first.ipynb", "00-new-2-first.ipynb")] == [
         "my answer",
         "version 2",
         "version 3",
@@ -99,12 +99,20 @@ def test_again_makes_a_lesson_new_and_keeps_each_answer_under_a_name_of_its_own(
     for answer in ("one", "two"):
         (course / "my-lessons" / FIRST).write_text(answer)
         kept, again = reset_lesson(number, course)
-        assert kept.startswith("Your answers are kept in my-lessons/00-first-old")
+        assert kept.startswith("What you saved is kept in my-lessons/00-old-")
         assert again.startswith(f"my-lessons/{FIRST} is as new.")
     found = texts(course)
     assert found[FIRST] == f"version 1 of {FIRST}"
-    assert (found["00-first-old.ipynb"], found["00-first-old-2.ipynb"]) == ("one", "two")
+    assert (found["00-old-first.ipynb"], found["00-old-2-first.ipynb"]) == ("one", "two")
     assert found[SECOND] == f"version 1 of {SECOND}"
+
+
+def test_again_keeps_no_copy_of_what_is_as_it_was_made(course):
+    copy_lessons(course)
+    assert len(reset_lesson("0", course)) == 1
+    (course / "notebooks" / FIRST).write_text("version 2")
+    assert len(reset_lesson("0", course)) == 1
+    assert texts(course) == {FIRST: "version 2", SECOND: f"version 1 of {SECOND}"}
 
 
 def test_again_before_any_copy_makes_one(course):
@@ -201,7 +209,7 @@ def test_a_clone_stays_clean_while_a_learner_works(tmp_path):
     nbformat.write(lesson, copies / "00-start-here.ipynb")
     (copies / ".ipynb_checkpoints").mkdir()
     (copies / "attempts.jsonl").write_text("{}")
-    assert "kept in my-lessons/00-start-here-old.ipynb" in run(sys.executable, "-m", "convlab", "again", "00")
+    assert "kept in my-lessons/00-old-start-here.ipynb" in run(sys.executable, "-m", "convlab", "again", "00")
     assert run("git", "status", "--porcelain") == ""
     assert json.loads((copies / ".copied.json").read_text()).keys() == {
         path.name for path in tmp_path.glob("notebooks/*.ipynb")

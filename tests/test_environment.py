@@ -199,7 +199,7 @@ def test_what_is_set_for_idle_kernels_are_options_that_jupyter_server_has():
     for name, value in section.items():
         options[name].validate(None, value)
     minutes = section["cull_idle_timeout"] // 60
-    assert f"a kernel that has been\nidle for {minutes} minutes" in text_of("README.md")
+    assert f"what has been idle for {minutes} minutes" in text_of("README.md")
     assert f"idle for {minutes} minutes" in text_of("binder/postBuild")
 
 

@@ -5,13 +5,15 @@ import re
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from convlab.exercises.beside import _compared, draw_beside
+from convlab.exercises.choices import Choices
 from convlab.exercises.compare import difference, format_answer, same_value
 from convlab.exercises.exercise import Exercise
 from convlab.exercises.nearly import inexact
 from convlab.exercises.predict import predict
-from convlab.exercises.reply import Reply
+from convlab.exercises.reply import ANSWER, Hints, Reply
 
 DOUBLE = Exercise(
     target=lambda number: 2 * number,
@@ -375,3 +377,26 @@ def test_a_short_list_is_shown_and_a_long_one_or_an_array_by_its_shape():
     assert format_answer([0] * 11) == "an array of shape (11,)"
     assert format_answer([[1, 2]]) == "an array of shape (1, 2)"
     assert format_answer(np.zeros(3)) == "an array of shape (3,)"
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (predict(None, 144, "MACs"), "It is 144 MACs."),
+        (predict(None, 1_228_800, "MACs", ideas={1: "That is one."}), "It is 1,228,800 MACs.\nNot 1: That is one."),
+        (
+            predict(None, (3, 4), "rows, columns", ideas={(4, 3): "Rows."}),
+            "It is (3, 4): rows, columns.\nNot (4, 3): Rows.",
+        ),
+        (predict(144, 144, "MACs"), ""),
+        (Choices([("b", {"a": "No.", "b": "Yes."})])(None), "1. b. Yes."),
+        (Choices([("b", {"a": "No.", "b": "Yes."})])("a"), ""),
+        (Hints(["Twice.", "2 * number"])(), "1. Twice.\n2. 2 * number"),
+        (Hints(["Twice.", "2 * number"])(1), ""),
+    ],
+)
+def test_what_is_not_answered_yet_stores_its_answer_where_jupyter_does_not_show_it(reply, answer):
+    bundle, _ = InteractiveShell().display_formatter.format(reply)
+    assert bundle.pop(ANSWER, "") == answer
+    assert bundle.keys() == {"text/plain", "text/html"}
+    assert not answer or all(answer not in text and answer.split("\n")[0] not in text for text in bundle.values())

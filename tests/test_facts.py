@@ -45,7 +45,7 @@ NUMBERS = {name: question for name, question in check.unet_report.questions.item
         (
             {"legs": 9, "kind": "z"},
             "wrong",
-            ["none of the usual", "kind: not yet. You gave 'z'. Wanted one of the letters"],
+            ["no mistake that is known", "kind: not yet. You gave 'z'. Wanted one of the letters"],
         ),
         ({"legs": 8, "eyes": 8}, "not yet", ["You gave ['legs', 'eyes']. Wanted a dict with the names legs, kind."]),
         (8, "not yet", ["You gave 8. Wanted a dict"]),
@@ -75,7 +75,7 @@ def test_each_mistake_in_the_report_is_told_by_its_own_reason(name):
         assert reply.outcome == "wrong"
         assert f"\n{name}: wrong. " in reply.message and why in reply.message
         assert reply.message.startswith("7 of 8 are right.")
-    assert "none of the usual mistakes" in check.unet_report(REPORT | {name: question.target() + 1}).message
+    assert "no mistake that is known here" in check.unet_report(REPORT | {name: question.target() + 1}).message
 
 
 def test_the_mistakes_that_tools_make_are_what_they_print():

@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from convlab.exercises.reply import ANSWER
+
 ROOT = Path(__file__).parent.parent
 PATHS = sorted(ROOT.glob("notebooks/*.ipynb"))
 LESSONS = {path.name: nbformat.read(path, as_version=4) for path in PATHS}
@@ -52,7 +54,7 @@ def outputs(name, measured=True):
         for output in cell.outputs:
             if output.output_type == "stream":
                 yield output.name, output.text
-            yield from output.get("data", {}).items()
+            yield from ((kind, text) for kind, text in output.get("data", {}).items() if kind != ANSWER)
 
 
 def rows(text):

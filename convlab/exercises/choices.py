@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from convlab.exercises.reply import Question, Reply, is_empty
+from convlab.exercises.reply import Question, Reply, is_empty, numbered
 from convlab.wording import listed, plural
 
 
@@ -49,14 +49,16 @@ class Choices(Question):
             wanted = f"Wanted {plural(count, 'answer')}, with None for a question that you leave out."
             return Reply("not yet", f"You gave {plural(len(answers), 'answer')}. {wanted}")
         if all(map(is_empty, answers)):
-            return Reply("not yet", "Put a letter in quotes in place of each None and run the cell again.")
+            told = "Put a letter in quotes in place of each None and run the cell again."
+            return Reply(
+                "not yet", told, answer=numbered([f"{right}. {told[right]}" for right, told in self.questions])
+            )
         rows = [self._judge(*row) for row in zip(self.questions, answers, strict=True)]
         outcomes = [outcome for outcome, _ in rows]
         outcome = next((worst for worst in ("wrong", "not yet") if worst in outcomes), "right")
         right = outcomes.count("right")
         lines = [f"{right} of {count} {'is' if right == 1 or count == 1 else 'are'} right."]
-        lines += [f"{number}. {text}" for number, (_, text) in enumerate(rows, 1)]
-        return Reply(outcome, "\n".join(lines))
+        return Reply(outcome, "\n".join([*lines, numbered([text for _, text in rows])]))
 
     def _judge(self, question, answer):
         """Return the outcome of one answer, and the sentences that tell it."""

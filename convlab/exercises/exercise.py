@@ -14,7 +14,7 @@ from convlab.exercises.compare import as_array, difference, format_answer, is_nu
 from convlab.exercises.nearly import form, inexact
 from convlab.exercises.reply import Question, Reply, is_empty
 
-NONE_KNOWN = "This is none of the usual mistakes."
+NONE_KNOWN = "This is no mistake that is known here; it may be two at once."
 
 
 def at_line(function, error) -> str:

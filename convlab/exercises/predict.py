@@ -28,9 +28,10 @@ def predict(guess, value, unit: str, within: float | None = None, ideas: Mapping
     >>> predict(432, 144, "multiplications", ideas={432: "The photo has one channel, not three."})
     Wrong: You said 432. It is 144 multiplications. The photo has one channel, not three.
     """
-    if is_empty(guess):
-        return Reply("not yet", f"Replace None by your guess ({unit}) and run the cell again.")
     value = unwrapped(value)
+    if is_empty(guess):
+        told = f"Replace None by your guess ({unit}) and run the cell again."
+        return Reply("not yet", told, answer=_answer(value, unit, ideas or {}))
     if is_number(value):
         return _one_number(guess, value, unit, within, ideas or {})
     value, numbers = tuple(as_array(value).tolist()), as_array(guess)
@@ -42,6 +43,13 @@ def predict(guess, value, unit: str, within: float | None = None, ideas: Mapping
     if same_value(guess, value):
         return Reply("right", truth)
     return Reply("wrong", " ".join([truth, *_reasons(guess, ideas or {})]))
+
+
+def _answer(value, unit, ideas):
+    """Return what holds, and the reason of each wrong value that is known, a line each."""
+    truth = f"{format_answer(value)} {unit}" if is_number(value) else f"{tuple(as_array(value).tolist())}: {unit}"
+    reasons = [f"Not {wrong if isinstance(wrong, tuple) else format_answer(wrong)}: {ideas[wrong]}" for wrong in ideas]
+    return "\n".join([f"It is {truth}.", *reasons])
 
 
 def _one_number(guess, value, unit, within, ideas):

@@ -9,6 +9,7 @@ from numbers import Integral
 
 from convlab.wording import plural
 
+ANSWER = "application/vnd.convlab.answer"  # in a stored notebook: seen by a page that cannot run code, by no Jupyter
 COLOURS = {"not yet": "#777777", "wrong": "#D55E00", "nearly": "#E69F00", "undecided": "#CC79A7", "right": "#009E73"}
 
 
@@ -22,6 +23,7 @@ class Reply:
     outcome: str
     message: str
     mistake: str = ""  # of a wrong answer, the known one that explains it, a `Mistake` where answers are graded
+    answer: str = ""  # of a question that is not answered, what holds; Jupyter does not show it
 
     def __repr__(self) -> str:
         return f"{self.outcome.capitalize()}: {self.message}"
@@ -33,6 +35,19 @@ class Reply:
             f'<div style="border-left: 4px solid {colour}; padding: 2px 10px">'
             f"<b>{self.outcome.capitalize()}.</b> {text}</div>"
         )
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        """Return what Jupyter stores beside the two texts above."""
+        return {ANSWER: self.answer} if self.answer else {}
+
+
+def numbered(sentences: Sequence[str]) -> str:
+    """Write sentences below each other.
+
+    >>> numbered(["Twice.", "Three times."])
+    '1. Twice.\\n2. Three times.'
+    """
+    return "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1))
 
 
 def is_empty(answer) -> bool:
@@ -57,7 +72,7 @@ class Hints:
             return Reply("hints", "There are none here.")
         if level is None:
             message = f"There are {count}, from gentle to the answer. Write a number in the brackets: 1 to {count}."
-            return Reply("hints", message)
+            return Reply("hints", message, answer=numbered(self.texts))
         if not isinstance(level, Integral) or isinstance(level, bool) or not 1 <= level <= count:
             return Reply("hints", f"You gave {level!r}. Wanted a whole number from 1 to {count}, as in hint(1).")
         return Reply(f"hint {level} of {count}", self.texts[level - 1])

@@ -26,7 +26,7 @@ COLORS = {
     "ink": INK,
     "paper": PAPER,
 }
-HINT = "<p>This picture is a still. Run the cell in Jupyter to get sliders.</p>"
+HINT = "<p>This picture is a still. Run this cell, in Jupyter, to get sliders.</p>"
 MOUNT = """
 const data = %s;
 for (const el of document.querySelectorAll('[data-explorer="%s"]:not([data-live])')) {

@@ -76,5 +76,5 @@ const move = (state, { side, at }, step) => {
   return { row, column };
 };
 const title = "The window on the padded image, and the output; the arrow keys move it";
-const hint = "Point at a cell, or focus the picture and press the arrow keys, to move the window.";
+const hint = "Point at a cell to move the window, or reach the picture with Tab and press the arrow keys.";
 export default explorer({ title, hint, count, say, draw, move });

@@ -232,6 +232,16 @@ def test_replies_hints_answers_and_solutions_are_folded(name):
 
 
 @every_lesson
+def test_a_question_has_its_answer_in_the_fold_and_no_reply_of_a_cell_that_was_not_run(name):
+    folds = [fold.get_text(" ", strip=True) for fold in soup(name).select("details")]
+    asked = [fold for fold in folds if fold.startswith("Show the answer")]
+    assert len(asked) >= 3 and not any("Not yet" in fold for fold in asked)
+    assert any("It is " in fold or re.search(r"\b1\. [a-h]\. ", fold) for fold in asked)
+    hints = [fold for fold in folds if fold.startswith("Show the hints")]
+    assert len(hints) >= 2 and all("1. " in fold and "Write a number" not in fold for fold in hints)
+
+
+@every_lesson
 def test_a_lesson_has_a_note_with_its_notebook_to_download(name, visit):
     note = soup(name).find(class_="launch")
     assert "cannot run code" in note.get_text() and note["data-lesson"] == Path(name).stem
