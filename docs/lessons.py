@@ -13,11 +13,13 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 GUIDES = ["benchmarks/README.md", "assignments/README.md"]
+START = ["Start", "Other ways to install"]  # the parts of README.md that are a page of their own
 ON_THE_INDEX = "window-"  # the explorer that the first page shows
 ANSWER = "application/vnd.convlab.answer"  # what the course's replies store for a page that cannot run code
 
 NOTE = """<nav class="launch" aria-label="Open this lesson" data-lesson="{name}">
-<p>This page shows the lesson with its results and cannot run code. To answer the questions, open it where it runs:</p>
+<p>This page shows the lesson with its results and cannot run code. To answer the questions and get replies,
+<a href="../start.html">install the course</a> or open the lesson where it runs:</p>
 <p class="buttons"><a href="{name}.ipynb" download>Download the notebook</a></p>
 </nav>"""
 
@@ -69,6 +71,16 @@ def for_the_site(notebook: dict, name: str) -> dict:
     return notebook | {"cells": [cells[0], note, *cells[1:]]}
 
 
+def start_page(readme: str) -> str:
+    """Return a page of the README's parts on how to start, with the links that they use."""
+    parts = {part.split("\n", 1)[0]: part for part in readme.split("\n## ")}
+    links = [line for line in readme.splitlines() if line.startswith("[") and "]: http" in line]
+    text = "\n## ".join(["# Start the course\n", *(parts[title] for title in START)])
+    for title in START:
+        text = text.replace(f"(#{title.lower().replace(' ', '-')})", f"(#{jupyter_anchor(title)})")
+    return "\n".join([text, "", *links, ""])
+
+
 def write(path: Path, text: str) -> None:
     """Write a file unless it has this text: Sphinx reads again what is newer."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -90,6 +102,7 @@ def bring_in(app=None, config=None) -> None:
                 if f'data-explorer="{ON_THE_INDEX}' in page:
                     write(DOCS / "notebooks/explorer.html", page)
         write(DOCS / "notebooks" / path.name, json.dumps(for_the_site(notebook, path.stem), ensure_ascii=False))
+    write(DOCS / "start.md", start_page((ROOT / "README.md").read_text(encoding="utf-8")))
     for name in GUIDES:
         write(DOCS / name, (ROOT / name).read_text(encoding="utf-8"))
 
