@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,10 +39,11 @@ def copy_lessons(repository: Path = REPOSITORY) -> list[str]:
         version, copy = _version(lesson), copies / lesson.name
         copied = record.get(lesson.name, version)
         if copied != version and copy.exists() and _version(copy) == copied:
-            copy.unlink()
+            if old := _set_aside(copy, copied):
+                told.append(f"What you saved meanwhile is kept in {FOLDER}/{old.name}.")
         if not copy.exists():
             _write_new(copy, lesson)
-        elif copied != version and _version(copy) != version:
+        elif copied != version and not _is_there(copies, lesson, version):
             beside = _free(copy, "new")
             _write_new(beside, lesson)
             told.append(f"{lesson.name} has a new version: {FOLDER}/{beside.name}. Your own file is as you left it.")
@@ -59,7 +62,7 @@ def reset_lesson(number: str, repository: Path = REPOSITORY) -> list[str]:
         NoSuchLesson: no lesson has this number.
     """
     lessons = _lessons(repository)
-    asked = number.strip().removesuffix(".ipynb")
+    asked = Path(number.strip()).name.removesuffix(".ipynb")
     wanted = asked.zfill(2)[:2] if asked.isdecimal() and len(asked) <= 2 else asked
     found = [lesson for lesson in lessons if lesson.stem == wanted or (len(wanted) == 2 and lesson.name[:2] == wanted)]
     if len(found) != 1:
@@ -67,11 +70,9 @@ def reset_lesson(number: str, repository: Path = REPOSITORY) -> list[str]:
         raise NoSuchLesson(f"there is no lesson {number!r}; wanted a number from 00 to {last}, as in L=03")
     (lesson,) = found
     copy, told, record = repository / FOLDER / lesson.name, [], _read_record(repository)
-    if copy.exists() and _version(copy) in (_version(lesson), record.get(lesson.name)):
-        copy.unlink()  # nothing of the learner's is in it
-    elif copy.exists():
-        old = _free(copy, "old")
-        copy.rename(old)
+    if copy.exists() and copy.parent.samefile(lesson.parent):
+        raise FileExistsError(f"{copy.parent} is a link to the lessons themselves; wanted a folder of copies")
+    if copy.exists() and (old := _set_aside(copy, _version(lesson), record.get(lesson.name))):
         told.append(f"What you saved is kept in {FOLDER}/{old.name}.")
     _write_new(copy, lesson)
     _write_record(repository, record | {lesson.name: _version(lesson)})
@@ -111,13 +112,54 @@ def _free(path, word):
     return found
 
 
+def _is_there(copies, lesson, version):
+    """Say whether a copy of this version is among those of the lesson, under whatever name."""
+    return any(_version(path) == version for path in copies.glob(f"{lesson.name[:2]}-*.ipynb") if path.is_file())
+
+
+def _set_aside(copy, *made):
+    """Move a copy to a free name and return that; or, if it is as it was made, delete it and return None.
+
+    It is moved first and looked at then, so that what is saved meanwhile, or by another start, is kept.
+    """
+    while True:
+        old = _free(copy, "old")
+        with suppress(FileExistsError):
+            old.touch(exist_ok=False)  # takes the name: no other start can
+            break
+    try:
+        copy.replace(old)
+    except OSError as error:
+        old.unlink()
+        if isinstance(error, FileNotFoundError):  # another start has moved it
+            return None
+        raise
+    if _version(old) not in made:
+        return old
+    old.unlink()
+    return None
+
+
 def _write_new(copy, lesson):
-    """Write a copy where there is none; a file that came there meanwhile is not written over."""
+    """Make a copy, whole or not at all; a file that came there meanwhile is not written over."""
     if copy.parent.exists() and not copy.parent.is_dir():
         raise FileExistsError(f"{copy.parent} is a file; wanted a folder for your copies. Rename the file")
+    content = lesson.read_bytes()
     copy.parent.mkdir(exist_ok=True)
-    with open(copy, "xb") as file:
-        file.write(lesson.read_bytes())
+    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.link(part, copy)  # never writes over a file
+    except FileExistsError:  # another start was first
+        pass
+    except OSError:
+        if not part.exists() or part.stat().st_size < len(content):
+            raise
+        with suppress(FileExistsError):  # a disk without links, such as exFAT
+            copy.touch(exist_ok=False)
+            part.replace(copy)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _read_record(repository):
@@ -125,13 +167,18 @@ def _read_record(repository):
     try:
         found = json.loads((repository / FOLDER / RECORD).read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
 def _write_record(repository, record):
     """Replace the record in one step, so that a start that is cut off leaves a whole one."""
+    if record == _read_record(repository):
+        return
     path = repository / FOLDER / RECORD
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    part.replace(path)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ ANSWER = "application/vnd.convlab.answer"  # what the course's replies store for
 
 NOTE = """<nav class="launch" aria-label="Open this lesson" data-lesson="{name}">
 <p>This page shows the lesson with its results and cannot run code. To answer the questions and get replies,
-<a href="../start.html">install the course</a> or open the lesson where it runs:</p>
+<a href="../start/index.html">install the course</a> or open the lesson where it runs:</p>
 <p class="buttons"><a href="{name}.ipynb" download>Download the notebook</a></p>
 </nav>"""
 
@@ -65,7 +65,8 @@ def for_the_site(notebook: dict, name: str) -> dict:
             folded(cell, "the reply")
         elif guessed and printed(cell):
             folded(cell, "the result")
-        guessed = "predict" in tags
+        if cell.get("outputs"):  # prose and set-up may come between a guess and its result
+            guessed = "predict" in tags
     cells[0]["source"][0] = cells[0]["source"][0].replace("# ", f"# {name[:2]} · ", 1)
     note = {"cell_type": "markdown", "id": "launch", "metadata": {}, "source": NOTE.format(name=name)}
     return notebook | {"cells": [cells[0], note, *cells[1:]]}
@@ -102,7 +103,7 @@ def bring_in(app=None, config=None) -> None:
                 if f'data-explorer="{ON_THE_INDEX}' in page:
                     write(DOCS / "notebooks/explorer.html", page)
         write(DOCS / "notebooks" / path.name, json.dumps(for_the_site(notebook, path.stem), ensure_ascii=False))
-    write(DOCS / "start.md", start_page((ROOT / "README.md").read_text(encoding="utf-8")))
+    write(DOCS / "start/index.md", start_page((ROOT / "README.md").read_text(encoding="utf-8")))
     for name in GUIDES:
         write(DOCS / name, (ROOT / name).read_text(encoding="utf-8"))
 

@@ -79,7 +79,7 @@ def test_each_further_version_has_a_name_of_its_own(course):
     ]
 
 
-@pytest.mark.parametrize("record", ["", "{", "[1]", None])
+@pytest.mark.parametrize("record", ["", "{", "[1]", "[" * 100_000, None])
 def test_without_its_record_a_copy_is_taken_for_the_learners(course, record):
     copy_lessons(course)
     (course / "my-lessons" / FIRST).write_text("my answer")
@@ -93,7 +93,7 @@ def test_without_its_record_a_copy_is_taken_for_the_learners(course, record):
     assert texts(course)[FIRST] == "my answer"
 
 
-@pytest.mark.parametrize("number", ["00", "0", " 00 ", "00-first", "00-first.ipynb"])
+@pytest.mark.parametrize("number", ["00", "0", " 00 ", "00-first", "my-lessons/00-first.ipynb"])
 def test_again_makes_a_lesson_new_and_keeps_each_answer_under_a_name_of_its_own(course, number):
     copy_lessons(course)
     for answer in ("one", "two"):
@@ -120,7 +120,7 @@ def test_again_before_any_copy_makes_one(course):
     assert texts(course) == {SECOND: f"version 1 of {SECOND}"}
 
 
-@pytest.mark.parametrize("number", ["2", "", "x", "-1", "000", "../notebooks/00-first", "0*", "²"])
+@pytest.mark.parametrize("number", ["2", "", "x", "-1", "000", "../..", "0*", "²"])
 def test_a_lesson_that_there_is_not_is_named_and_nothing_changes(course, number):
     copy_lessons(course)
     before = texts(course)
@@ -147,9 +147,76 @@ def test_a_copy_that_came_meanwhile_is_not_written_over(course, monkeypatch):
     copy_lessons(course)
     (course / "my-lessons" / FIRST).write_text("my answer")
     monkeypatch.setattr(Path, "exists", lambda path: path.name == "my-lessons")
-    with pytest.raises(FileExistsError):
-        copy_lessons(course)
+    copy_lessons(course)
     assert (course / "my-lessons" / FIRST).read_text() == "my answer"
+
+
+def test_what_is_saved_while_a_copy_is_replaced_is_kept(course, monkeypatch):
+    """JupyterLab saves between the look at a copy and its end."""
+    copy_lessons(course)
+    (course / "notebooks" / FIRST).write_text("version 2")
+    replace = Path.replace
+
+    def saved_before(path, target):
+        if path.name == FIRST:
+            path.write_text("saved meanwhile")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", saved_before)
+    (told,) = copy_lessons(course)
+    assert told == "What you saved meanwhile is kept in my-lessons/00-old-first.ipynb."
+    assert texts(course)["00-old-first.ipynb"] == "saved meanwhile"
+    assert texts(course)[FIRST] == "version 2"
+
+
+def test_a_copy_is_whole_or_is_not_there(course, monkeypatch):
+    """The disk is full, or the start is cut off, in the middle of the first lesson."""
+    write = Path.write_bytes
+
+    def cut_off(path, content):
+        write(path, content[:3])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", cut_off)
+        with pytest.raises(OSError, match="No space left"):
+            copy_lessons(course)
+    assert texts(course) == {}
+    copy_lessons(course)
+    assert texts(course) == {name: f"version 1 of {name}" for name in (FIRST, SECOND)}
+
+
+def test_a_disk_without_links_takes_copies_too(course, monkeypatch):
+    def without_links(part, copy):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", without_links)
+    copy_lessons(course)
+    assert texts(course) == {name: f"version 1 of {name}" for name in (FIRST, SECOND)}
+
+
+def test_starts_at_once_make_each_copy_once_and_all_end_well(course):
+    code = "import sys, pathlib; from convlab.copies import copy_lessons; copy_lessons(pathlib.Path(sys.argv[1]))"
+    starts = [subprocess.Popen([sys.executable, "-c", code, course], cwd=ROOT) for _ in range(6)]
+    assert [start.wait() for start in starts] == [0] * 6
+    assert texts(course) == {name: f"version 1 of {name}" for name in (FIRST, SECOND)}
+    assert [path.name for path in (course / "my-lessons").glob(".*")] == [".copied.json"]
+
+
+def test_a_link_to_the_lessons_themselves_is_refused(course):
+    (course / "my-lessons").symlink_to(course / "notebooks", target_is_directory=True)
+    with pytest.raises(FileExistsError, match="a link to the lessons themselves"):
+        reset_lesson("0", course)
+    assert (course / "notebooks" / FIRST).read_text() == f"version 1 of {FIRST}"
+
+
+def test_a_version_that_is_there_under_another_name_does_not_come_again(course):
+    copy_lessons(course)
+    (course / "my-lessons" / FIRST).write_text("my answer")
+    for version in (2, 1, 2, 1, 2):
+        (course / "notebooks" / FIRST).write_text(f"version {version}")
+        copy_lessons(course)
+    assert sorted(texts(course)) == [FIRST, "00-new-2-first.ipynb", "00-new-first.ipynb", SECOND]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,17 @@ DISTRIBUTION = {
 }  # conda's name -> the package index's
 NOT_FROM_PIP = {"python", "pip"}  # in the conda environment, not among the packages that convlab needs
 CHANGES_AN_OUTPUT = {"ipython", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "torch"}
-MADE = {"__pycache__", "build", "dist", "_build", "my-lessons", "docs/notebooks", "docs/benchmarks", "docs/assignments"}
+MADE = {
+    "__pycache__",
+    "build",
+    "dist",
+    "_build",
+    "my-lessons",
+    "docs/notebooks",
+    "docs/benchmarks",
+    "docs/assignments",
+    "docs/start",
+}
 
 on_unix_only = pytest.mark.skipif(sys.platform == "win32", reason="no file modes, and repo2docker does not run")
 

@@ -23,7 +23,7 @@ FILES = {
 ARITHMETIC = ["wording", "spec", "shape", "cost", "table"]
 ROOMS = [*ARITHMETIC, "forward", "reference", "meter", "torch_layers", "model", "counting", "reports"]
 ROOMS += ["networks", "measuring", "audit", "figures", "explore", "exercises", "check"]
-ROOMS += ["copies", "__main__"]
+ROOMS += ["startup", "copies", "__main__"]
 LESSONS = [nbformat.read(path, as_version=4) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
 
 
@@ -138,7 +138,8 @@ def test_a_wheel_brings_every_recorded_file_and_every_script_along(tmp_path):
 
 
 def test_the_environment_has_what_a_kernel_and_jupyterlab_read_when_they_start():
-    wanted = {"ipython_kernel_config.json": "ipython", "default_setting_overrides.json": "jupyter/labconfig"}
-    assert {path.name for path in ROOT.glob("convlab/startup/*")} == wanted.keys()
-    for name, folder in wanted.items():
-        assert Path(sys.prefix, "etc", folder, name).read_bytes() == (ROOT / "convlab/startup" / name).read_bytes()
+    folders = {"kernel.py": "ipython/startup", "jupyterlab.json": "jupyter/labconfig/default_setting_overrides.d"}
+    assert {path.name for path in ROOT.glob("convlab/startup/*.*")} == folders.keys()
+    for name, folder in folders.items():
+        there = Path(sys.prefix, "etc", folder, "convlab-course").with_suffix(Path(name).suffix)
+        assert there.read_bytes() == (ROOT / "convlab/startup" / name).read_bytes()

@@ -178,3 +178,21 @@ def test_a_repository_that_is_not_on_github_is_quoted(copy):
         path.write_text(text.replace(f"https://github.com/{STATED}", url), encoding="utf-8")
         with pytest.raises(ValueError, match=re.escape(f"{url!r}; wanted https://github.com/owner/name")):
             publish.publish("ada/lab", copy)
+
+
+@pytest.mark.parametrize("written", [1, 7, 15])
+def test_a_run_that_was_cut_off_is_finished_by_the_next(copy, monkeypatch, written):
+    write, count = Path.write_bytes, iter(range(100))
+
+    def cut_off(path, content):
+        if next(count) == written:
+            raise KeyboardInterrupt
+        return write(path, content)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "write_bytes", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            publish.publish("ada/convlab", copy)
+    publish.publish("ada/convlab", copy)
+    assert publish.stated(copy) == "ada/convlab"
+    assert not any(publish.links(STATED).search(text.decode()) for text in texts(copy).values())
