@@ -44,15 +44,25 @@ def equal_programs(assignment: str, students: list[str]) -> list[list[str]]:
 
 
 def borrowed_numbers(assignment: str, students: list[str]) -> list[tuple[str, str]]:
-    """Return pairs: a student, and the other one for whose layer the numbers are right that the first wrote."""
-    names, found = [*load_key(assignment).OWN.table], []
-    whose = {tuple(row[name] for name in names): one for one, row in read_table("answers", assignment).items()}
+    """Return pairs: a student, and the other for whose layer its numbers are right, not for its own."""
+    own, found = load_key(assignment).OWN, []
+    whose = {tuple(row[name] for name in own.table): one for one, row in read_table("answers", assignment).items()}
     for student in students:
         if (path := HERE / "autograded" / student / assignment / f"{assignment}.ipynb").exists():
-            wrote = written_numbers(path, f"{assignment}-own")
-            other = whose.get(tuple(str(wrote.get(name)) for name in names), student)
-            found += [(student, other)] if other != student else []
+            wrote, right = written_numbers(path, f"{assignment}-own"), own.right(own.drawn(student))
+            numbers = tuple(as_digits(wrote.get(name)) for name in own.table)
+            if numbers in whose and any(number != str(right[name]) for number, name in zip(numbers, own.table)):
+                found.append((student, whose[numbers]))
     return found
+
+
+def as_digits(value) -> str:
+    """Return a number as the table has it; nothing for one that is too long to be there.
+
+    >>> as_digits(12), as_digits(10**5000)
+    ('12', '')
+    """
+    return "" if isinstance(value, int) and value.bit_length() > 200 else str(value)
 
 
 def written_numbers(notebook: Path, answer: str) -> dict[str, object]:

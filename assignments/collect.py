@@ -6,6 +6,7 @@ Canvas names a file `lovelaceada_LATE_12345_678_a1.ipynb`: the name, the user's 
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 import zipfile
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from roster import HERE
 
-CANVAS = re.compile(r"(?:(?:LATE_)?(?P<anonymous>anon_[^_]+)|.+?_(?P<number>\d+))_(?P<file>\d+)_")
-MOODLE = re.compile(r"(?:^|/)[^/_]*_(?P<number>\d+)_assignsubmission_")
+CANVAS = re.compile(r"(?:(?:LATE_)?(?P<anonymous>anon_[^\W_]+)|.+?_(?P<number>[0-9]{1,20}))_(?P<file>[0-9]{1,20})_")
+MOODLE = re.compile(r"(?:^|/)[^/_]*_(?P<number>[0-9]{1,20})_assignsubmission_")
+MOST_MEGABYTES = 50  # of one notebook
 IGNORED = re.compile(r"(^|/)(__MACOSX/|\.)|/$")  # what systems put into ZIPs, and folders
 
 
@@ -45,27 +47,41 @@ def downloaded(folder: Path):
     """Yield path, time and how to read it for each file of a folder, and of the ZIPs in it."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
-            yield name, time.localtime(path.stat().st_mtime)[:6], path.read_bytes
-            continue
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                yield f"{name}/{member.filename}", member.date_time, partial(archive.read, member)
+        members = []
+        if path.suffix.lower() == ".zip" and not whose(name):  # a student's own may hold files in any name
+            try:
+                archive = zipfile.ZipFile(path)
+                members = archive.infolist()
+            except Exception:  # damaged: it is named as not collected
+                pass
+        if not members:
+            yield name, time.localtime(path.stat().st_mtime)[:6], path.stat().st_size, path.read_bytes
+        for member in members:
+            inside = member.filename.removeprefix("./")
+            yield f"{name}/{inside}", member.date_time, member.file_size, partial(archive.read, member)
+
+
+def whose(path: str) -> re.Match | None:
+    """Return the match of the name that an LMS gave to a file."""
+    return MOODLE.search(path) or CANVAS.match(path.rpartition("/")[2])
 
 
 def sorted_out(folder: Path) -> Collected:
     """Return the latest notebook of each student in a folder of downloads, and what is not collected."""
     found, skipped = defaultdict(list), []
-    for path, when, read in downloaded(folder):
+    for path, when, size, read in downloaded(folder):
         if IGNORED.search(path):
             continue
         name = path.rpartition("/")[2]
-        match = MOODLE.search(path) or CANVAS.match(name)
+        match = whose(path)
         if not (match and name.lower().endswith(".ipynb")):
             skipped.append(path)
             continue
+        if size > MOST_MEGABYTES * 1_000_000:
+            skipped.append(f"{path} (more than {MOST_MEGABYTES} MB)")
+            continue
         try:
-            content = read()
+            content = read().removeprefix(codecs.BOM_UTF8)
         except Exception as error:  # a damaged or locked ZIP
             skipped.append(f"{path} ({error})")
             continue

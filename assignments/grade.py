@@ -8,23 +8,39 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
+import signal
 import sys
 import warnings
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 
+import nbformat
 from collect import collect
 from isolated import NoProtection, check_protection
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from release import GRADEBOOK, know, release
-from roster import ASSIGNMENTS, HERE, WrongInput, check_layers, write_layers
+from repair import grade_id, is_answer
+from roster import ASSIGNMENTS, HERE, WrongInput, check_all_layers, write_layers
 from sqlalchemy.exc import SAWarning
 from summary import summary
 from tables import points, write_tables
 from tqdm import tqdm
 from traitlets.config import PyFileConfigLoader
+
+from convlab.wording import printable
+
+LOGGED = "repaired", "look at"  # by the preprocessors
+NO_FEEDBACK, CHANGED = "no feedback", "words changed after they were read"
+GRADING_SECONDS, FEEDBACK_SECONDS = 180, 60  # of one submission
+
+
+class OverTimeError(BaseException):
+    """A submission takes too long. No `except Exception` on the way may hold it."""
 
 
 def course() -> NbGraderAPI:
@@ -42,33 +58,73 @@ def submissions(assignment: str) -> list[str]:
 
 def grade(api: NbGraderAPI, assignment: str) -> None:
     """Grade every submission, write the tables, and print what an instructor should know."""
-    check_layers(assignment)
+    check_all_layers()
     collected = collect(assignment)
     students = submissions(assignment)
     if not students:
         places = f"assignments/downloaded/{assignment}/ or assignments/submitted/STUDENT/{assignment}/"
-        skipped = f" Not collected: {', '.join(collected.skipped)}." if collected.skipped else ""
+        skipped = f" Not collected: {printable(', '.join(collected.skipped))}." if collected.skipped else ""
         raise WrongInput(f"There is no notebook to grade in {places}.{skipped} No table was written.")
     know(assignment)
-    refused, told = {}, {mark: defaultdict(list) for mark in ("repaired", "look at")}
+    refused, rewritten = {}, set()
+    told = {mark: defaultdict(list) for mark in (*LOGGED, NO_FEEDBACK, CHANGED)}
     for student in tqdm(students, desc=f"grading {assignment}", file=sys.stdout):
-        try:
-            result = api.autograde(assignment, student, force=True, create=True)
-        except Exception as error:  # of one submission; the others go on
-            result = {"success": False, "log": f"{type(error).__name__}: {error}"}
+        before = words(assignment, student)
+        result = attempt(GRADING_SECONDS, api.autograde, assignment, student, force=True, create=True)
         if not result["success"]:
             refused[student] = reason(result)
+            shutil.rmtree(HERE / "autograded" / student / assignment, ignore_errors=True)  # what was begun
             continue
+        rewritten |= {student} if before and words(assignment, student) != before else set()
         for line in (result["log"] or "").splitlines():
-            for mark, found in told.items():
+            for mark in LOGGED:
                 if f"{mark}: " in line:
-                    found[student].append(line.partition(f"{mark}: ")[2])
-        api.generate_feedback(assignment, student, force=True)
+                    told[mark][student].append(line.partition(f"{mark}: ")[2])
+        result = attempt(FEEDBACK_SECONDS, api.generate_feedback, assignment, student, force=True)
+        if not result["success"]:
+            told[NO_FEEDBACK][student].append(reason(result))
     rows = points(assignment, refused)
+    for row in rows:
+        if row["student"] in rewritten and row.get("words read"):
+            told[CHANGED][row["student"]].append("read them again")
     write_tables(assignment, rows)
     print(f"{len(students) - len(refused)} of {len(students)} graded, feedback in feedback/, points in ", end="")
     print(f"points-{assignment}.csv, canvas-{assignment}.csv and moodle-{assignment}.csv")
     print("\n".join(summary(assignment, rows, told, collected)))
+
+
+def attempt(seconds: int, step: Callable, *args, **kwargs) -> dict:
+    """Return what a step of nbgrader gives for one submission; a fault, or too long a time, stops no other."""
+    try:
+        with at_most(seconds):
+            return step(*args, **kwargs)
+    except (Exception, OverTimeError) as error:
+        return {"success": False, "log": f"{type(error).__name__}: {error}"}
+
+
+@contextmanager
+def at_most(seconds: int):
+    """Stop what is inside after some seconds by the clock, in the main thread."""
+
+    def stop(*_):
+        raise OverTimeError(f"It was not done in {seconds} seconds.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def words(assignment: str, student: str) -> list[str]:
+    """Return a student's answers in words, as they were graded last; none if nothing was."""
+    try:
+        cells = nbformat.read(HERE / "autograded" / student / assignment / f"{assignment}.ipynb", as_version=4).cells
+    except Exception:  # none yet, or cut off in its middle
+        return []
+    return [cell.source for cell in cells if cell.cell_type == "markdown" and grade_id(cell) and is_answer(cell)]
 
 
 def extend(assignment: str, student: str, days: str) -> None:
@@ -92,7 +148,7 @@ def reason(result) -> str:
     text = f"{result.get('log') or ''}\n{result.get('error') or ''}"
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Entry|WrongInput): ", line)]
-    return (named or lines)[0][:300]
+    return re.sub(r"^[\w.]*(WrongInput|OverTimeError): ", "", (named or lines)[0])[:300]
 
 
 def main():

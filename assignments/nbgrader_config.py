@@ -27,4 +27,5 @@ c.Autograde.autograde_preprocessors = [
     P + "AssignLatePenalties",
     P + "CheckCellMetadata",
 ]
+c.HTMLExporter.filters = {"markdown2html": "safe.markdown"}  # a learner's words run nothing in a browser
 c.AssignLatePenalties.plugin_class = "late.TenPercentADay"

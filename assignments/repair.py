@@ -12,10 +12,13 @@ from copy import deepcopy
 from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
+from roster import WrongInput
 
 from convlab.wording import plural
 
+MOST_CELLS, MOST_SIGNS = 500, 50_000  # of a submission; what is handed out has 16 and 3,500
 RELEASE = Path(__file__).resolve().parent / "release"
 DEFINED = re.compile(r"^(?:def (my_\w+)|(my_\w+) *=)", re.MULTILINE)  # what each answer of a program is called
 
@@ -126,11 +129,22 @@ def repaired(submitted, handed_out) -> tuple[list, list[str]]:
 
 
 def added(cell, number):
-    """Return a cell of the learner's own, without what could pass for a graded one."""
-    cell = deepcopy(cell)
-    cell.metadata.pop("nbgrader", None)
-    cell["id"], cell.outputs, cell.execution_count = f"own-{number}", [], None
-    return cell
+    """Return a cell of the learner's own: its code alone, without outputs, metadata, or the id of a graded one."""
+    return new_code_cell(cell.source, id=f"own-{number}")
+
+
+def check_size(cells) -> None:
+    """Refuse what would take hours to repair, to compare or to show.
+
+    Raises:
+        WrongInput: with both numbers.
+    """
+    signs = sum(len(cell.source) for cell in cells)
+    if len(cells) > MOST_CELLS or signs > MOST_SIGNS:
+        raise WrongInput(
+            f"The notebook has {len(cells):,} cells and {signs:,} characters of text; wanted at most {MOST_CELLS:,} "
+            f"and {MOST_SIGNS:,}. Only what answers the questions should be in it."
+        )
 
 
 class Repair(NbGraderPreprocessor):
@@ -139,8 +153,9 @@ class Repair(NbGraderPreprocessor):
     def preprocess(self, nb, resources):
         where = resources["nbgrader"]
         path = RELEASE / where["assignment"] / f"{where['notebook']}.ipynb"
-        nb.cells, repairs = repaired(nb, nbformat.read(path, as_version=4))
-        nb.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        check_size(nb.cells)
+        nb.cells, repairs = repaired(nb, handed_out := nbformat.read(path, as_version=4))
+        nb.metadata = deepcopy(handed_out.metadata)  # a learner's own could be shown as they are
         for repair in repairs:
             self.log.warning("%s, %s: repaired: %s", where["student"], where["assignment"], repair)
         nb.metadata["convlab_repairs"] = repairs

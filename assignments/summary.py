@@ -9,7 +9,7 @@ from collect import Collected
 from roster import HERE, read_table
 from tables import NOTHING, REFUSED
 
-from convlab.wording import listed
+from convlab.wording import listed, printable
 
 
 def summary(assignment: str, rows: list[dict], told: Mapping, collected: Collected) -> list[str]:
@@ -28,9 +28,10 @@ def summary(assignment: str, rows: list[dict], told: Mapping, collected: Collect
     for row in rows:
         if row["note"].startswith(REFUSED):
             lines.append(f"{REFUSED}{named[row['student']]}: {row['note'].removeprefix(REFUSED)}")
-    lines += [f"equal answers: {listed([named[one] for one in group])}" for group in equal_programs(assignment, graded)]
-    for one, other in borrowed_numbers(assignment, graded):
-        lines.append(f"numbers of another's layer: {named[one]} has those of {named[other]}")
+    try:
+        lines += compared(assignment, graded, named)
+    except Exception as error:  # of one answer; the other lines are not lost with it
+        lines.append(f"the answers could not be compared: {type(error).__name__}: {error}")
     lines += [f"not the latest of {named[one.student]}, left out: {one.path}" for one in collected.older]
     late = [student for student, one in collected.latest.items() if one.is_late]
     timed = {path.parent.parent.name for path in (HERE / "submitted").glob(f"*/{assignment}/timestamp.txt")}
@@ -46,4 +47,13 @@ def summary(assignment: str, rows: list[dict], told: Mapping, collected: Collect
     lines += [f"{title}: {', '.join(found)}" for title, found in groups.items() if found]
     if any(row["words to read"] for row in rows):
         lines.append("Words wait to be read: README.md says where. Then run this again.")
+    return [printable(line) for line in lines]
+
+
+def compared(assignment: str, students: list[str], named: Mapping[str, str]) -> list[str]:
+    """Return the lines about answers that are alike."""
+    groups = equal_programs(assignment, students)
+    lines = [f"equal answers: {listed([named[one] for one in group])}" for group in groups]
+    for one, other in borrowed_numbers(assignment, students):
+        lines.append(f"numbers of another's layer: {named[one]} has those of {named.get(other, other)}")
     return lines

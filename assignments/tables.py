@@ -56,6 +56,7 @@ def counted(submission) -> dict:
         "in words": round(sum(grade.score for grade in words), 2),
         "late penalty": round(penalty, 2),
         "words to read": sum(grade.auto_score is None and grade.manual_score is None for grade in words),
+        "words read": sum(grade.manual_score is not None for grade in words),  # in no table
         "changed by hand": sum(grade.manual_score is not None for grade in program),
     }
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from submissions import FOLDER, NAMES, ROOT, delete, needs_bubblewrap, notebook,
 
 # isort: split
 # submissions has put the folder of the assignments on the path
+import grade
 import isolated
 import variants
 from marking import load_key, reach
@@ -131,6 +133,28 @@ def test_a_wrong_or_broken_answer_costs_its_own_question_only(code):
 def test_output_without_end_changes_nothing():
     noisy = solutions("a1")["a1-cells"].replace("    start", "    print('x' * 10**6)\n    start", 1)
     assert graded("a1", submission("a1", cells="for n in range(10**5): print('y' * 200)\n" + noisy))[0] == 15
+
+
+@needs_bubblewrap
+def test_a_question_has_its_seconds_by_the_clock_and_no_process_outlives_them(monkeypatch):
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(isolated.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    monkeypatch.setattr(isolated, "WALL_SECONDS", 4)
+    began = time.monotonic()
+    answers, _ = isolated.ask_worker([*["import time\ntime.sleep(99)"] * 4, "a = 1"], [{"name": "a"}])
+    assert time.monotonic() - began < 6 and answers[0]["error"] == "TimeLimit"
+    with pytest.raises(grade.OverTimeError, match="not done in 1 seconds"), grade.at_most(1):
+        isolated.ask_worker(["import time\ntime.sleep(99)"], [{"name": "a"}])
+    assert all(process.poll() is not None for process in started)
+
+
+@needs_bubblewrap
+def test_what_is_written_into_memory_counts_as_files():
+    code = "place, found = '', 0\ntry:\n    for place in range(200):\n"
+    code += "        open(f'/dev/shm/{place}', 'wb').write(b'x' * 10**6)\n        found += 1\nexcept OSError: pass\n"
+    code += "try: there = bool(open('/dev/mine', 'w'))\nexcept OSError: there = False"
+    answers, _ = isolated.ask_worker([code], [{"name": "found"}, {"name": "there"}])
+    assert answers[0]["value"] in range(50, 68) and answers[1] == {"value": False}
 
 
 @needs_bubblewrap

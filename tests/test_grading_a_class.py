@@ -3,8 +3,11 @@
 import csv
 import json
 import os
+import re
 import sys
+import time
 import zipfile
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -23,12 +26,17 @@ from submissions import (
 
 # isort: split
 # submissions has put the folder of the assignments on the path
+import alike
 import collect
 import grade
 import isolated
 import release
 import roster
+import summary
 import tables
+from nbconvert.exporters import HTMLExporter
+from nbgrader.server_extensions.formgrader import handlers
+from traitlets.config import PyFileConfigLoader
 
 CANVAS_ROSTER = """Student,ID,SIS User ID,SIS Login ID,Section,Assignment 1: count one layer (77)
 ,,,,,Manual Posting
@@ -50,7 +58,7 @@ def secret(monkeypatch):
 @pytest.fixture
 def course(monkeypatch, tmp_path):
     """An empty course, for the parts that only read and write tables."""
-    for module in (roster, tables, collect, grade):
+    for module in (roster, tables, collect, grade, alike, summary):
         monkeypatch.setattr(module, "HERE", tmp_path)
     return tmp_path
 
@@ -80,7 +88,7 @@ DOWNLOADED = {  # path → whose it is, and whether Canvas names it late
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_a_notebook_is_found_under_the_id_of_its_lms_whatever_its_name(tmp_path, name, kind):
     if kind == "zipped":
-        with zipfile.ZipFile(tmp_path / "cs_101_7_submissions.zip", "w") as archive:
+        with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as archive:
             archive.writestr(name, "a notebook")
     else:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +134,83 @@ def test_the_latest_notebook_counts_and_the_others_are_named(course):
     assert kept.read_text() == "2027-03-02 09:30:00 UTC"
 
 
+def test_a_zip_of_a_student_is_not_opened_and_a_damaged_or_huge_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MOST_MEGABYTES", 0.00001)
+    (tmp_path / "ada_555_100_a1.ipynb").write_text("\ufeffhers", "utf8")
+    for name in ("eve_6_101_work.zip", "Eve_7_assignsubmission_file_.zip", "lms.zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("ada_555_999_a1.ipynb", "forged")
+    (tmp_path / "lms.zip").write_bytes((tmp_path / "lms.zip").read_bytes().replace(b"PK\x01\x02", b"XXXX"))
+    odd = f"eve_{'9' * 300}_1_a1.ipynb", f"eve_6_{'9' * 5000}_a1.ipynb", "anon_.._1_a1.ipynb", "eve_٣_1_a1.ipynb"
+    with zipfile.ZipFile(tmp_path / "submissions.zip", "w") as archive:
+        for name in odd:
+            archive.writestr(name, "x")
+        archive.writestr("./bo_2_101_a1.ipynb", "bo")
+        archive.writestr("eve_8_101_a1.ipynb", "far too long")
+    found = collect.sorted_out(tmp_path)
+    assert {student: one.content for student, one in found.latest.items()} == {"555": b"hers", "2": b"bo"}
+    assert {name[:9] for name in found.skipped} == {"eve_6_101", "Eve_7_ass", "lms.zip", "submissio"}
+    assert len(found.skipped) == 8 and not found.older
+    assert sum(name.endswith("(more than 1e-05 MB)") for name in found.skipped) == 1
+
+
+def test_numbers_of_another_are_named_only_where_they_are_wrong_for_the_student(course):
+    (course / "roster.txt").write_text("id\nada\nbo\n", "utf8")
+    roster.write_layers("a1", course / "roster.txt")
+    line = (course / "answers-a1.csv").read_text("utf8").splitlines()[1]
+    with (course / "answers-a1.csv").open("a", encoding="utf8") as file:  # somebody who drew the same as ada
+        file.write(line.replace("ada", "twin", 1) + "\n")
+    wrote = {"ada": own("a1", "ada"), "bo": own("a1", "ada"), "cy": "my_params = 0x" + "f" * 5000}
+    for student, text in wrote.items():
+        place = course / "autograded" / student / "a1"
+        place.mkdir(parents=True)
+        nbformat.write(submission("a1", own=text), place / "a1.ipynb")
+    assert alike.borrowed_numbers("a1", [*wrote]) == [("bo", "twin")]
+
+
+def row_of(student, **known):
+    return dict.fromkeys(tables.COLUMNS, "") | {"student": student} | known
+
+
+def test_a_fault_of_one_part_costs_one_line_and_no_line_holds_what_a_terminal_obeys(course, monkeypatch):
+    monkeypatch.setattr(summary, "equal_programs", lambda *_: 1 / 0)
+    skipped = ["a\nrefused: 555: forged", "\x1b[31m\u202e\udcfc.pdf"]
+    lines = summary.summary("a1", [row_of("ada")], {}, collect.Collected({}, [], skipped))
+    assert lines == [
+        "the answers could not be compared: ZeroDivisionError: division by zero",
+        r"not collected: a\nrefused: 555: forged, \x1b[31m\u202e\udcfc.pdf",
+    ]
+
+
+def test_what_takes_too_long_is_refused_or_named_and_stops_no_other(course, monkeypatch, capsys):
+    def autograde(assignment, student, **_):
+        if student == "ada":
+            try:
+                time.sleep(20)
+            except Exception:  # as nbgrader and the comparison have it
+                time.sleep(20)
+        return {"success": True, "log": ""}
+
+    def generate_feedback(assignment, student, **_):
+        return {"success": student != "bo", "log": "ValueError: no HTML" if student == "bo" else ""}
+
+    def rows(assignment, refused):
+        return [row_of(one, note=refused.get(one, "")) for one in ("ada", "bo", "cy")]
+
+    api, notes = SimpleNamespace(autograde=autograde, generate_feedback=generate_feedback), []
+    for student in ("ada", "bo", "cy"):
+        hand_in(course, student, "a notebook")
+    monkeypatch.setattr(grade, "know", lambda assignment: None)
+    monkeypatch.setattr(grade, "GRADING_SECONDS", 1)
+    monkeypatch.setattr(grade, "points", rows)
+    monkeypatch.setattr(grade, "write_tables", lambda _, rows: notes.extend(row["note"] for row in rows))
+    grade.grade(api, "a1")
+    assert notes == ["It was not done in 1 seconds.", "", ""]
+    lines = capsys.readouterr().out.splitlines()
+    assert "no feedback: bo: ValueError: no HTML" in lines
+    assert any("2 of 3 graded" in line for line in lines)
+
+
 ROSTERS = {
     "id,section\nada,1\n 7 ,1\n": {"ada": "", "7": ""},
     "\ufeffid;name\nada;Ada, Countess\n": {"ada": "Ada, Countess"},
@@ -143,6 +228,7 @@ BAD_ROSTERS = {
     "name\nada\n": "wanted one called id, ID, Identifier",
     "": "wanted one called id",
     "id\nada\nada\n": "the id 'ada', which is empty or there twice",
+    "id\nAda\nbo\nada\n": "the id 'Ada', which is empty or there twice",
     "id,name\n ,Ada\n": "the id '', which is empty or there twice",
 }
 
@@ -183,6 +269,12 @@ def test_a_secret_replaces_the_default_until_layers_are_given_out(course, monkey
         roster.check_layers("a1")
     (course / "layers-a1.csv").unlink()
     roster.write_layers("a2", course / "roster.txt")
+    monkeypatch.setenv("SALT", "a third")
+    for student in (None, "ada", "somebody"):  # one secret is for all: to grade A1 with this one is refused too
+        with pytest.raises(roster.WrongInput, match=r"SALT or keys/a2.py"):
+            roster.check_all_layers(student)
+    with pytest.raises(roster.WrongInput, match=r"SALT or keys/a2.py"):
+        grade.grade(None, "a1")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -396,3 +488,62 @@ def test_points_for_words_survive_a_second_run_and_an_extension_takes_the_penalt
         "changed by hand": "1",
     }
     assert "Your notebook was repaired" in (course / "feedback" / "dora" / "a1" / "a1.html").read_text("utf8")
+
+
+RUNS = """<script>alert(1)</script><img src=x onerror="alert(2)"> <svg onload=alert(4)>
+<div class="score" id="a1-words">a &lt; b</div> <iframe src="https://example.org/alert(5)"></iframe>
+
+Words [l](javascript:alert(3)).
+
+| a | **b** |
+|---|---|
+| 1 | 2 |"""
+
+
+def page_of_formgrader(course, path):
+    """Return the page that an instructor reads, made as the formgrader makes it."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.HTMLExporter.template_name = "formgrade"
+    config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+    shown = {"index": 0, "total": 1, "base_url": "/", "notebook_id": "a1", "assignment_id": "a1", "student": "eve"}
+    return HTMLExporter(config=config).from_filename(str(path), resources=shown)[0]
+
+
+@needs_bubblewrap
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
+def test_nothing_of_a_learner_runs_in_a_browser_and_words_that_changed_are_named(tmp_path, monkeypatch):
+    course = fresh_course(tmp_path)
+    monkeypatch.setenv("PATH", path_with_tools())
+    found = submission("a1", words=RUNS)
+    script = "<script>alert(6)</script>"
+    shown = nbformat.v4.new_output("display_data", {"text/html": script, "application/javascript": "alert(7)"})
+    mine = nbformat.v4.new_code_cell("1 < 2", id="mine", outputs=[shown], metadata={"magics_language": script})
+    found.cells.insert(1, mine)
+    next(cell for cell in found.cells if cell.id == "a1-words").attachments = {"x.svg": {"image/svg+xml": script}}
+    found.metadata |= {"title": f"</title>{script}", "language_info": {"name": "python", "pygments_lexer": script}}
+    found.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"x": f"</script>{script}"}}}
+    hand_in(course, "eve", found)
+    hand_in(course, "long", submission("a1", words="x" * 60_000))
+    first = run(course, "grade.py", "a1")
+    assert first.returncode == 0, first.stderr
+    wanted = "characters of text; wanted at most 500 and 50,000. Only what answers the questions should be in it."
+    refused = next(line for line in first.stdout.splitlines() if line.startswith("refused: long: The notebook has 15 "))
+    assert refused.endswith(wanted)
+    path = course / "autograded" / "eve" / "a1" / "a1.ipynb"
+    kept = nbformat.read(path, as_version=4)
+    assert {*kept.metadata} <= {"kernelspec", "language_info", "convlab_repairs"}
+    assert next(cell for cell in kept.cells if cell.source == "1 < 2").metadata == {}
+    for text in ((course / "feedback" / "eve" / "a1" / "a1.html").read_text("utf8"), page_of_formgrader(course, path)):
+        assert "&lt;script&gt;alert(1)" in text and "<strong>b</strong>" in text and "<table>" in text
+        for number in range(1, 8):
+            for tag in ("<script>", 'onerror="', "javascript:", "<svg onload="):
+                assert f"{tag}alert({number})" not in text
+        assert re.search(r'<img [^>]*src="x"', text) and "<iframe" not in text
+        assert not re.search(r'<(?:img|svg|div)\b[^>]*(?:alert|onload|onerror|id="a1-words")', text)
+    with release.Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:  # as the formgrader does
+        gradebook.find_grade("a1-words", "a1", "a1", "eve").manual_score = 4
+        gradebook.db.commit()
+    named = "words changed after they were read: eve: read them again"
+    assert named not in run(course, "grade.py", "a1").stdout.splitlines()
+    nbformat.write(submission("a1", words="Something else."), course / "submitted" / "eve" / "a1" / "a1.ipynb")
+    assert named in run(course, "grade.py", "a1").stdout.splitlines()
