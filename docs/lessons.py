@@ -9,13 +9,14 @@ import shutil
 from html import escape
 from pathlib import Path
 
+from convlab.exercises.reply import ANSWER
+
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 GUIDES = ["benchmarks/README.md", "assignments/README.md"]
 START = ["Start", "Other ways to install"]  # the parts of README.md that are a page of their own
 ON_THE_INDEX = "window-"  # the explorer that the first page shows
-ANSWER = "application/vnd.convlab.answer"  # what the course's replies store for a page that cannot run code
 
 NOTE = """<nav class="launch" aria-label="Open this lesson" data-lesson="{name}">
 <p>This page shows the lesson with its results and cannot run code. To answer the questions and get replies,
